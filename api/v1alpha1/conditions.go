@@ -1,0 +1,49 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types, after kstatus: Ready is there from the first pass on,
+// Reconciling and Stalled are there only while they are true.
+const (
+	// ConditionReady says whether the object does what it is there for.
+	ConditionReady = "Ready"
+	// ConditionReconciling says that work is under way that ends by itself.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled says that nothing moves until somebody changes something.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of an App's conditions.
+const (
+	// ReasonAvailable: all instances run, and are healthy where there are health checks.
+	ReasonAvailable = "Available"
+	// ReasonScaledToZero: the App asks for no instance and has none.
+	ReasonScaledToZero = "ScaledToZero"
+	// ReasonDeploying: instances are being started for the first time.
+	ReasonDeploying = "Deploying"
+	// ReasonScaling: the number of instances changes.
+	ReasonScaling = "Scaling"
+	// ReasonUpgrading: instances of an older configuration are being replaced.
+	ReasonUpgrading = "Upgrading"
+	// ReasonWaiting: an instance waits for the scheduler.
+	ReasonWaiting = "Waiting"
+	// ReasonImagePull: an image can't be pulled.
+	ReasonImagePull = "ImagePull"
+	// ReasonBackOff: tasks fail, and the next launch waits for the back-off delay.
+	ReasonBackOff = "BackOff"
+	// ReasonUnhealthy: a running instance fails its health check.
+	ReasonUnhealthy = "Unhealthy"
+	// ReasonDegraded: fewer instances run than asked for.
+	ReasonDegraded = "Degraded"
+	// ReasonUnsupported: the App asks for something this version of kdcos does not do.
+	ReasonUnsupported = "Unsupported"
+	// ReasonInvalid: the App can't be translated; the message names the field.
+	ReasonInvalid = "Invalid"
+	// ReasonNameConflict: an object of somebody else has the name one of ours needs.
+	ReasonNameConflict = "NameConflict"
+	// ReasonRefused: the API server refuses an object made for the App.
+	ReasonRefused = "Refused"
+	// ReasonError: a request to the API server failed and is tried again.
+	ReasonError = "Error"
+)

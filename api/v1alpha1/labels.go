@@ -1,0 +1,41 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Labels, annotations and taints of kdcos.
+const (
+	// AppLabel carries the name of the App a pod belongs to: the App's own
+	// name, or a shortened form with a hash where that name is longer than a
+	// label value may be. Pods without it are invisible to the App controller.
+	AppLabel = "kdcos.io/app"
+	// ConfigLabel carries the hash of the App configuration a pod runs. Scaling
+	// does not change it; everything that restarts tasks in Marathon does.
+	ConfigLabel = "kdcos.io/config"
+	// SlotLabel carries the number of an instance within its configuration.
+	SlotLabel = "kdcos.io/slot"
+
+	// IDAnnotation carries the full Marathon path id of an object whose
+	// namespace and name cannot spell it, such as /hello_world.
+	IDAnnotation = "kdcos.io/id"
+	// VersionAnnotation carries the Marathon version of a pod or of a
+	// ControllerRevision: an RFC 3339 time in UTC with milliseconds.
+	VersionAnnotation = "kdcos.io/version"
+	// SpecAnnotation carries, on a pod, the App configuration it was made from,
+	// so that a version can be recorded after the App has moved on.
+	SpecAnnotation = "kdcos.io/app-spec"
+	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
+	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
+	RestartedAtAnnotation = "kdcos.io/restartedAt"
+
+	// NodeRoleLabel carries the DC/OS role of a node. Its prefix is one that
+	// the NodeRestriction admission plugin keeps kubelets from setting.
+	NodeRoleLabel = "kdcos.node-restriction.kubernetes.io/role"
+	// NodeRoleTaint keeps pods that do not accept a node's role away from it.
+	NodeRoleTaint = "kdcos.io/role"
+
+	// RoleUnreserved is the role of an ordinary (private) agent.
+	RoleUnreserved = "*"
+	// RolePublic is the role of a public agent, and Marathon's default role on DC/OS.
+	RolePublic = "slave_public"
+)

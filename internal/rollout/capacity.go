@@ -1,0 +1,121 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// capacity returns the number of healthy instances an upgrade keeps and the
+// number of instances it may have at once, with Marathon's rounding.
+func (t Target) capacity() (minHealthy, maxCapacity int) {
+	n := float64(t.Instances)
+	return int(math.Ceil(n * t.MinimumHealthCapacity)), int(math.Floor(n * (1 + t.MaximumOverCapacity)))
+}
+
+// killOrder sorts instances, those to give up first: the less far, then by
+// killSelection. Health plays no part, as in Marathon.
+func (t Target) killOrder(a, b Instance) int {
+	if a.Condition != b.Condition {
+		return cmp.Compare(a.Condition, b.Condition)
+	}
+	age := cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Slot, b.Slot))
+	if t.OldestFirst {
+		return age
+	}
+	return -age
+}
+
+// census counts instances.
+type census struct {
+	// current and old hold the instances that are there to stay.
+	current, old []Instance
+	// failing are those of both that are held back, ended those with nothing to wait for.
+	failing, ended []Instance
+	// currentStopping and oldStopping are the numbers of those on their way out.
+	currentStopping, oldStopping int
+	// healthy counts current and old ones, currentHealthy current ones only.
+	healthy, currentHealthy int
+	// hadCurrent says that there is any instance of the current configuration.
+	hadCurrent bool
+}
+
+func count(seen []Instance) census {
+	var c census
+	for _, i := range seen {
+		c.hadCurrent = c.hadCurrent || i.Current
+		switch i.Condition {
+		case Lost:
+			// Nothing to do about it but to replace it.
+		case Ended:
+			c.ended = append(c.ended, i)
+		case Stopping:
+			if i.Current {
+				c.currentStopping++
+			} else {
+				c.oldStopping++
+			}
+		case Staging, Failing, Running:
+			c.add(i)
+		}
+	}
+	return c
+}
+
+func (c *census) add(i Instance) {
+	if i.Condition == Failing {
+		c.failing = append(c.failing, i)
+	}
+	if i.Current {
+		c.current = append(c.current, i)
+	} else {
+		c.old = append(c.old, i)
+	}
+	if i.Healthy {
+		c.healthy++
+		if i.Current {
+			c.currentHealthy++
+		}
+	}
+}
+
+// all is the number of instances that use resources.
+func (c *census) all() int {
+	return len(c.current) + len(c.old) + c.currentStopping + c.oldStopping
+}
+
+// settled says that nothing is under way that would change the counts.
+func (c *census) settled() bool {
+	return c.oldStopping == 0 && c.currentStopping == 0 && c.currentHealthy == len(c.current) && len(c.old) > 0
+}
+
+// freeSlots returns the n lowest slots that no instance of the current
+// configuration holds, be it on its way out or lost.
+func freeSlots(seen []Instance, n int) []int {
+	if n <= 0 {
+		return nil
+	}
+	taken := make(map[int]bool, len(seen))
+	for _, i := range seen {
+		if i.Current {
+			taken[i.Slot] = true
+		}
+	}
+	free := make([]int, 0, n)
+	for slot := 0; len(free) < n; slot++ {
+		if !taken[slot] {
+			free = append(free, slot)
+		}
+	}
+	return slices.Clip(free)
+}
+
+func less(is bool) int {
+	if is {
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,203 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rollout decides what to do next about the tasks of an app: which to
+// launch, which to kill and why. It is Marathon's engine as a pure planner:
+// what is there goes in, actions come out. It reads no clock, keeps no memory
+// and never sees a Pod.
+//
+// Marathon's TaskReplaceActor counts kills while it lives; a newly elected
+// leader starts it again from what it finds. This planner decides every time
+// as such a new leader would, so being killed at any point changes nothing.
+package rollout
+
+import (
+	"slices"
+	"time"
+)
+
+// Condition is how far an instance has come. The order is the order in which
+// Marathon gives instances up when it scales down.
+type Condition int
+
+// The conditions of an instance.
+const (
+	// Lost instances are being stopped on a node that does not answer.
+	Lost Condition = iota
+	// Ended instances have no running process and will not get one again.
+	Ended
+	// Stopping instances were told to stop and may still run.
+	Stopping
+	// Staging instances have no place or no started container yet.
+	Staging
+	// Failing instances ended and are held back from starting again.
+	Failing
+	// Running instances run.
+	Running
+)
+
+// Instance is one task of an app.
+type Instance struct {
+	// Name identifies the instance in actions.
+	Name string
+	// Slot is its number within its configuration.
+	Slot int
+	// Current says that it runs the configuration the app has now.
+	Current bool
+	// Condition is how far it has come.
+	Condition Condition
+	// Healthy says that it runs and passes its health checks, if there are any.
+	Healthy bool
+	// Started is when it was launched.
+	Started time.Time
+}
+
+// Target is what an app asks for.
+type Target struct {
+	// Instances is the number of tasks to run.
+	Instances int
+	// MinimumHealthCapacity and MaximumOverCapacity are the upgradeStrategy, 0 to 1.
+	MinimumHealthCapacity, MaximumOverCapacity float64
+	// Resident says that tasks keep volumes, so that a replacement can't
+	// start beside what it replaces.
+	Resident bool
+	// OldestFirst is the killSelection; otherwise the youngest go first.
+	OldestFirst bool
+}
+
+// Reason is why an action is taken.
+type Reason string
+
+// The reasons of actions.
+const (
+	Deploy  Reason = "deploy"
+	Scale   Reason = "scale"
+	Upgrade Reason = "upgrade"
+	Recover Reason = "recover"
+)
+
+// Kill is an instance to stop.
+type Kill struct {
+	Name   string
+	Reason Reason
+}
+
+// Plan is what to do now.
+type Plan struct {
+	// Launch are the slots of the current configuration to start.
+	Launch []int
+	// LaunchReason is why.
+	LaunchReason Reason
+	// Kill are the instances to stop.
+	Kill []Kill
+	// After is when to look again, if nothing happens before; 0 is not needed.
+	After time.Duration
+}
+
+// Next decides what to do now about the instances of an app. Launches, and
+// kills of failing instances that make room for one, wait for nextLaunch.
+func Next(t Target, seen []Instance, now, nextLaunch time.Time) Plan {
+	c := count(seen)
+	p := Plan{LaunchReason: Deploy}
+	p.cleanUp(&c, now, nextLaunch)
+	var launch int
+	if t.Instances > 0 && (len(c.old) > 0 || c.oldStopping > 0) {
+		p.LaunchReason = Upgrade
+		launch = p.upgrade(t, &c)
+	} else {
+		launch = p.scale(t, &c)
+	}
+	if launch > 0 && now.Before(nextLaunch) {
+		p.wait(nextLaunch.Sub(now))
+		launch = 0
+	}
+	p.Launch = freeSlots(seen, launch)
+	return p
+}
+
+// scale brings the instances to the number asked for. An instance that is
+// being stopped keeps its place until it is gone: a single instance never
+// overlaps with its successor.
+func (p *Plan) scale(t Target, c *census) int {
+	if c.hadCurrent {
+		p.LaunchReason = Scale
+	}
+	p.killAll(c.old, Scale)
+	p.killSurplus(t, c)
+	return t.Instances - len(c.current) - c.currentStopping
+}
+
+// upgrade replaces instances of older configurations by Marathon's arithmetic.
+func (p *Plan) upgrade(t Target, c *census) int {
+	minHealthy, maxCapacity := t.capacity()
+	killNow := c.healthy - minHealthy
+	if minHealthy == maxCapacity && maxCapacity <= c.healthy {
+		if t.Resident {
+			killNow++
+		} else {
+			maxCapacity++
+		}
+	}
+	// Each new healthy instance makes one old one superfluous, healthy or not.
+	killNow = max(killNow, len(c.old)+c.currentHealthy-t.Instances)
+	p.killSurplus(t, c)
+	victims := slices.Clone(c.old)
+	slices.SortStableFunc(victims, func(a, b Instance) int {
+		if a.Healthy != b.Healthy {
+			return less(!a.Healthy)
+		}
+		return t.killOrder(a, b)
+	})
+	p.killAll(victims[:min(max(killNow, 0), len(victims))], Upgrade)
+
+	launch := min(t.Instances-len(c.current), maxCapacity-c.all())
+	if launch <= 0 && len(p.Kill) == 0 && c.settled() && !victims[0].Healthy {
+		// No room, nothing under way, and an old instance that serves nobody:
+		// Marathon would wait for ever for it to die.
+		p.killAll(victims[:1], Upgrade)
+	}
+	return launch
+}
+
+// cleanUp removes what has ended, and what fails once its successor may start.
+func (p *Plan) cleanUp(c *census, now, nextLaunch time.Time) {
+	p.killAll(c.ended, Recover)
+	if len(c.failing) == 0 {
+		return
+	}
+	if now.Before(nextLaunch) {
+		// A failing instance stays until its successor may start: its
+		// output can be read, and the kubelet may yet revive it.
+		p.wait(nextLaunch.Sub(now))
+		return
+	}
+	p.killAll(c.failing, Recover)
+	failing := func(i Instance) bool { return i.Condition == Failing }
+	c.currentStopping += len(slices.DeleteFunc(slices.Clone(c.current), func(i Instance) bool { return !failing(i) }))
+	c.oldStopping += len(slices.DeleteFunc(slices.Clone(c.old), func(i Instance) bool { return !failing(i) }))
+	c.current = slices.DeleteFunc(c.current, failing)
+	c.old = slices.DeleteFunc(c.old, failing)
+}
+
+// killSurplus stops instances of the current configuration over the number asked for.
+func (p *Plan) killSurplus(t Target, c *census) {
+	surplus := len(c.current) - t.Instances
+	if surplus <= 0 {
+		return
+	}
+	victims := slices.Clone(c.current)
+	slices.SortStableFunc(victims, t.killOrder)
+	p.killAll(victims[:surplus], Scale)
+}
+
+func (p *Plan) killAll(instances []Instance, why Reason) {
+	for _, i := range instances {
+		p.Kill = append(p.Kill, Kill{Name: i.Name, Reason: why})
+	}
+}
+
+func (p *Plan) wait(d time.Duration) {
+	if p.After == 0 || d < p.After {
+		p.After = d
+	}
+}

@@ -1,0 +1,321 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden stories")
+
+func strategy(n int, health, over float64) Target {
+	return Target{Instances: n, MinimumHealthCapacity: health, MaximumOverCapacity: over}
+}
+
+func TestStories(t *testing.T) {
+	stories := []struct {
+		name, title string
+		world       *world
+	}{
+		{"deploy", "a new app of three instances", newWorld(strategy(3, 1, 1))},
+		{"scale-up", "from two to five: none restarts", newWorld(strategy(5, 1, 1)).running(2)},
+		{"scale-down", "from five to two: the youngest go", newWorld(strategy(2, 1, 1)).running(5)},
+		{"scale-to-zero", "from three to none", newWorld(strategy(0, 1, 1)).running(3)},
+		{"upgrade-1-1", "the default upgrade: a second set, then one old for one new", newWorld(strategy(4, 1, 1)).running(4).upgrade()},
+		{"upgrade-0.5-0.25", "half the capacity stays, a quarter is added", newWorld(strategy(4, 0.5, 0.25)).running(4).upgrade()},
+		{"upgrade-0-0", "all old ones stop first", newWorld(strategy(4, 0, 0)).running(4).upgrade()},
+		{"upgrade-1-0", "no room above, no loss below: one instance more is allowed", newWorld(strategy(4, 1, 0)).running(4).upgrade()},
+		{"upgrade-single-0-0", "a single instance never overlaps with its successor", newWorld(strategy(1, 0, 0)).running(1).upgrade()},
+		{"upgrade-resident", "residents can't run beside their successors: one goes first", resident(newWorld(strategy(3, 1, 0)).running(3).upgrade())},
+		{"upgrade-and-scale-down", "an upgrade that also asks for fewer", newWorld(strategy(2, 1, 1)).running(5).upgrade()},
+		{"upgrade-and-scale-up", "an upgrade that also asks for more", newWorld(strategy(5, 1, 0)).running(2).upgrade()},
+		{"upgrade-of-the-broken", "no old instance is healthy, and there is no room: Marathon would wait for ever", unhealthy(newWorld(strategy(3, 1, 0)).running(3).upgrade(), 3)},
+		{"upgrade-one-unhealthy", "the unhealthy one goes first", unhealthy(newWorld(strategy(4, 0.5, 0)).running(4).upgrade(), 1)},
+		{"upgrade-to-the-broken", "the new configuration crashes: the old keeps its minimum, launches are delayed more and more", crashing(newWorld(strategy(2, 1, 0.5)).running(2).upgrade(), "b")},
+		{"crash", "a task that ends at once is relaunched, later and later", crashing(newWorld(strategy(1, 1, 1)), "a")},
+	}
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			got := s.world.tell(s.title, 25)
+			file := filepath.Join("testdata", s.name+".story")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("story changed (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func resident(w *world) *world { w.target.Resident = true; return w }
+
+func unhealthy(w *world, n int) *world {
+	for _, t := range w.tasks[:n] {
+		t.healthy, t.age = false, -1000
+	}
+	return w
+}
+
+func crashing(w *world, config string) *world {
+	w.crash = func(c string) bool { return c == config }
+	return w
+}
+
+// TestCapacity holds Marathon's rounding, which is that of doubles.
+func TestCapacity(t *testing.T) {
+	for _, c := range []struct {
+		n                       int
+		health, over            float64
+		minHealthy, maxCapacity int
+	}{
+		{1, 1, 1, 1, 2},
+		{1, 0.5, 0.25, 1, 1},
+		{4, 0.5, 0.25, 2, 5},
+		{10, 0.7, 0, 7, 10},
+		{3, 0.5, 0.5, 2, 4},
+		{3, 0.34, 0.33, 2, 3},
+		{100, 0.07, 0.1, 8, 110}, // 100 × 0.07 is a little over 7
+		{0, 1, 1, 0, 0},
+	} {
+		minHealthy, maxCapacity := strategy(c.n, c.health, c.over).capacity()
+		if minHealthy != c.minHealthy || maxCapacity != c.maxCapacity {
+			t.Errorf("%d instances, {%g, %g}: got %d to %d, want %d to %d", c.n, c.health, c.over, minHealthy, maxCapacity, c.minHealthy, c.maxCapacity)
+		}
+	}
+}
+
+// TestFirstStep holds the kills and launches of the first step of an upgrade,
+// where all instances are healthy.
+func TestFirstStep(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		n, running   int
+		health, over float64
+		kills, start int
+	}{
+		{"{1,1} doubles", 10, 10, 1, 1, 0, 10},
+		{"{0.5,0} halves", 10, 10, 0.5, 0, 5, 0},
+		{"{0.5,0.1}", 10, 10, 0.5, 0.1, 5, 1},
+		{"{1,0} gets one more", 10, 10, 1, 0, 0, 1},
+		{"{0,0} stops all", 10, 10, 0, 0, 10, 0},
+		{"{0,1} stops all and starts all", 10, 10, 0, 1, 10, 10},
+		{"surplus goes at once", 5, 8, 1, 0, 3, 0},
+		{"scaling up uses the new number", 8, 5, 1, 0, 0, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(strategy(c.n, c.health, c.over)).running(c.running).upgrade()
+			p := w.plan()
+			if len(p.Kill) != c.kills || len(p.Launch) != c.start {
+				t.Errorf("got %d kills and %d launches, want %d and %d", len(p.Kill), len(p.Launch), c.kills, c.start)
+			}
+		})
+	}
+}
+
+func TestKillOrder(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	seen := []Instance{
+		{Name: "old-running", Slot: 0, Current: true, Condition: Running, Healthy: true, Started: at(1)},
+		{Name: "young-running", Slot: 1, Current: true, Condition: Running, Healthy: true, Started: at(3)},
+		{Name: "unhealthy", Slot: 2, Current: true, Condition: Running, Started: at(2)},
+		{Name: "staging", Slot: 3, Current: true, Condition: Staging, Started: at(0)},
+	}
+	for _, c := range []struct {
+		oldestFirst bool
+		want        []string
+	}{
+		{false, []string{"staging", "young-running", "unhealthy"}},
+		{true, []string{"staging", "old-running", "unhealthy"}},
+	} {
+		p := Next(Target{Instances: 1, MinimumHealthCapacity: 1, OldestFirst: c.oldestFirst}, seen, at(10), time.Time{})
+		var got []string
+		for _, k := range p.Kill {
+			got = append(got, k.Name)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("oldestFirst=%v (-want +got):\n%s", c.oldestFirst, diff)
+		}
+	}
+}
+
+// TestSlots: a slot is free again only when its last holder is gone.
+func TestSlots(t *testing.T) {
+	seen := []Instance{
+		{Name: "a", Slot: 0, Current: true, Condition: Running, Healthy: true},
+		{Name: "b", Slot: 1, Current: true, Condition: Lost},
+		{Name: "c", Slot: 2, Current: false, Condition: Lost},
+	}
+	p := Next(strategy(3, 1, 1), seen, time.Unix(0, 0), time.Time{})
+	if diff := cmp.Diff([]int{2, 3}, p.Launch); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	seen[1].Condition = Stopping
+	p = Next(strategy(3, 1, 1), seen, time.Unix(0, 0), time.Time{})
+	if diff := cmp.Diff([]int{2}, p.Launch); diff != "" {
+		t.Errorf("a stopping instance keeps its place (-want +got):\n%s", diff)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	policy := DelayPolicy{Initial: time.Second, Factor: 2, Max: 10 * time.Second}
+	start := time.Unix(1000, 0)
+	var b Backoff
+	if !b.NextLaunch(policy).IsZero() {
+		t.Error("without failure there is a delay")
+	}
+	for i, want := range []time.Duration{1, 2, 4, 8, 10, 10} {
+		at := start.Add(time.Duration(i) * 11 * time.Second)
+		b = b.Observe(policy, []time.Time{at, b.Last}, at)
+		if got := b.NextLaunch(policy).Sub(at); got != want*time.Second {
+			t.Errorf("failure %d: delay %s, want %s", i+1, got, want*time.Second)
+		}
+		if again := b.Observe(policy, []time.Time{at}, at); again != b {
+			t.Errorf("the same failure counts twice: %+v", again)
+		}
+	}
+	later := b.Last.Add(20*time.Second + time.Millisecond)
+	if got := b.Observe(policy, []time.Time{b.Last}, later); got.Failures != 0 {
+		t.Errorf("a delay long past is not forgotten: %+v", got)
+	}
+	huge := Backoff{Failures: 1 << 30, Last: start}
+	if got := huge.NextLaunch(policy).Sub(start); got != policy.Max {
+		t.Errorf("delay %s is not capped", got)
+	}
+	if got := (DelayPolicy{Factor: 1}).delay(3); got != 0 {
+		t.Errorf("backoffSeconds 0 delays by %s", got)
+	}
+}
+
+// TestProperties drives random apps through upgrades, scalings and crashes.
+func TestProperties(t *testing.T) {
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable on purpose
+		w := newWorld(strategy(r.IntN(9), float64(r.IntN(11))/10, float64(r.IntN(11))/10)).running(r.IntN(9))
+		w.target.Resident = r.IntN(4) == 0
+		w.healthAfter = r.IntN(3)
+		w.target.OldestFirst = r.IntN(2) == 0
+		if r.IntN(3) > 0 {
+			w.upgrade()
+		}
+		if len(w.tasks) > 0 {
+			for _, x := range w.tasks[:r.IntN(len(w.tasks)+1)] {
+				x.healthy, x.age = false, -r.IntN(30)
+			}
+		}
+		disturb(t, r, w, seed)
+		for i := 0; !w.done(); i++ {
+			if i > 400 {
+				t.Fatalf("seed %d does not end: %s, target %+v", seed, w.picture(), w.target)
+			}
+			step(t, w, seed)
+		}
+		if p := w.plan(); len(p.Kill)+len(p.Launch) > 0 || p.After != 0 && w.backoff.Failures == 0 {
+			t.Fatalf("seed %d: not at rest in the end: %+v", seed, p)
+		}
+	}
+}
+
+// disturb changes the app and its tasks for a while.
+func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
+	for range r.IntN(20) {
+		switch r.IntN(8) {
+		case 0:
+			w.target.Instances = r.IntN(9)
+		case 1:
+			w.upgrade()
+		case 2:
+			for _, x := range w.tasks {
+				if x.condition == Running && r.IntN(3) == 0 {
+					x.condition, x.healthy, x.failedAt = Failing, false, w.now
+				}
+			}
+		case 3:
+			w.tasks = slices.DeleteFunc(w.tasks, func(*task) bool { return r.IntN(4) == 0 })
+		case 4:
+			for _, x := range w.tasks {
+				if r.IntN(4) == 0 && x.condition == Running {
+					x.condition, x.healthy = Ended, false
+				}
+			}
+		default:
+		}
+		step(t, w, seed)
+	}
+}
+
+// step plans, checks what the plan may never do, acts and lets a second pass.
+func step(t *testing.T, w *world, seed uint64) {
+	before, total := w.healthy(), len(w.tasks)
+	p := w.plan()
+	if len(slices.Compact(slices.Sorted(slices.Values(p.Launch)))) != len(p.Launch) {
+		t.Fatalf("seed %d: a slot is launched twice: %v", seed, p.Launch)
+	}
+	surplus := scaledDown(w)
+	killed := map[string]bool{}
+	for _, k := range p.Kill {
+		if killed[k.Name] {
+			t.Fatalf("seed %d: %s is killed twice", seed, k.Name)
+		}
+		killed[k.Name] = true
+	}
+	w.act(p)
+	minHealthy, maxCapacity := w.target.capacity()
+	floor := min(before, minHealthy)
+	if w.target.Resident {
+		floor--
+	}
+	if !surplus && w.healthy() < floor {
+		t.Fatalf("seed %d: %d healthy of %d, below the minimum of %d: %+v", seed, w.healthy(), before, minHealthy, p)
+	}
+	if len(p.Launch) > 0 && len(w.tasks) > max(maxCapacity+1, w.target.Instances, total+1) && p.LaunchReason == Upgrade {
+		t.Fatalf("seed %d: %d tasks at once, over %d", seed, len(w.tasks), maxCapacity)
+	}
+	w.tick()
+}
+
+// scaledDown says that more tasks of the current configuration run than asked
+// for, whose end is no matter of the upgradeStrategy.
+func scaledDown(w *world) bool {
+	current := 0
+	for _, x := range w.tasks {
+		if x.config == w.config {
+			current++
+		}
+	}
+	return current > w.target.Instances || w.target.Instances == 0
+}
+
+func FuzzNext(f *testing.F) {
+	f.Add(3, 1.0, 1.0, []byte{0x15, 0x25, 0x35})
+	f.Add(0, 0.0, 0.0, []byte{})
+	f.Add(100000, 0.5, 0.25, []byte{1, 2, 3, 4, 5, 6, 7, 8})
+	f.Fuzz(func(t *testing.T, n int, health, over float64, raw []byte) {
+		if n < 0 || n > 100000 || !(health >= 0 && health <= 1) || !(over >= 0 && over <= 1) {
+			return
+		}
+		seen := make([]Instance, 0, len(raw))
+		for i, b := range raw {
+			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0})
+		}
+		p := Next(strategy(n, health, over), seen, time.Unix(10, 0), time.Unix(int64(len(raw)), 0))
+		if len(p.Launch) > n {
+			t.Fatalf("%d launches for %d instances", len(p.Launch), n)
+		}
+	})
+}

@@ -1,0 +1,200 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// world is a datacenter in a table: what the planner asks for happens, a second later.
+type world struct {
+	target  Target
+	policy  DelayPolicy
+	backoff Backoff
+	config  string
+	now     time.Time
+	tasks   []*task
+	// healthAfter is how many seconds a task runs before it is healthy.
+	healthAfter int
+	// crash says which launches end at once; nil is none.
+	crash func(config string) bool
+}
+
+type task struct {
+	config    string
+	slot      int
+	condition Condition
+	healthy   bool
+	age       int
+	started   time.Time
+	failedAt  time.Time
+}
+
+func newWorld(target Target) *world {
+	return &world{
+		target: target, config: "a", healthAfter: 1, now: time.Unix(0, 0),
+		policy: DelayPolicy{Initial: time.Second, Factor: 1.15, Max: 300 * time.Second},
+	}
+}
+
+func (t *task) name() string { return fmt.Sprintf("%s%d", t.config, t.slot) }
+
+// running adds healthy tasks of the current configuration.
+func (w *world) running(n int) *world {
+	for i := range n {
+		w.tasks = append(w.tasks, &task{config: w.config, slot: i, condition: Running, healthy: true, age: 100, started: w.now.Add(time.Duration(i-100) * time.Second)})
+	}
+	return w
+}
+
+func (w *world) upgrade() *world {
+	w.config = string(w.config[0] + 1)
+	w.backoff = Backoff{}
+	return w
+}
+
+func (w *world) instances() []Instance {
+	seen := make([]Instance, 0, len(w.tasks))
+	for _, t := range w.tasks {
+		seen = append(seen, Instance{
+			Name: t.name(), Slot: t.slot, Current: t.config == w.config,
+			Condition: t.condition, Healthy: t.healthy, Started: t.started,
+		})
+	}
+	return seen
+}
+
+func (w *world) plan() Plan {
+	var failures []time.Time
+	for _, t := range w.tasks {
+		if t.config == w.config && !t.failedAt.IsZero() {
+			failures = append(failures, t.failedAt)
+		}
+	}
+	w.backoff = w.backoff.Observe(w.policy, failures, w.now)
+	return Next(w.target, w.instances(), w.now, w.backoff.NextLaunch(w.policy))
+}
+
+func (w *world) act(p Plan) {
+	for _, k := range p.Kill {
+		gone := func(t *task) bool { return t.name() == k.Name && t.condition == Ended }
+		w.tasks = slices.DeleteFunc(w.tasks, gone)
+		for _, t := range w.tasks {
+			if t.name() == k.Name {
+				t.condition, t.healthy = Stopping, false
+			}
+		}
+	}
+	for _, slot := range p.Launch {
+		w.tasks = append(w.tasks, &task{config: w.config, slot: slot, condition: Staging, started: w.now})
+	}
+}
+
+// tick lets a second pass.
+func (w *world) tick() {
+	w.now = w.now.Add(time.Second)
+	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.condition == Stopping })
+	for _, t := range w.tasks {
+		t.age++
+		switch {
+		case t.condition == Staging && w.crash != nil && w.crash(t.config):
+			t.condition, t.failedAt = Failing, w.now
+		case t.condition == Staging:
+			t.condition, t.age = Running, 0
+			t.healthy = w.healthAfter == 0
+		case t.condition == Running && t.age >= w.healthAfter:
+			t.healthy = true
+		}
+	}
+}
+
+func (w *world) healthy() int {
+	n := 0
+	for _, t := range w.tasks {
+		if t.healthy {
+			n++
+		}
+	}
+	return n
+}
+
+// done says that the app is as asked for.
+func (w *world) done() bool {
+	for _, t := range w.tasks {
+		if t.config != w.config || !t.healthy {
+			return false
+		}
+	}
+	return len(w.tasks) == w.target.Instances
+}
+
+// tell runs the world until it is done and writes down what happens.
+func (w *world) tell(title string, seconds int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", title)
+	minHealthy, maxCapacity := w.target.capacity()
+	fmt.Fprintf(&b, "# %d instances, {minimumHealthCapacity: %g, maximumOverCapacity: %g}: at least %d healthy, at most %d at once\n",
+		w.target.Instances, w.target.MinimumHealthCapacity, w.target.MaximumOverCapacity, minHealthy, maxCapacity)
+	fmt.Fprintf(&b, "# s staging, r running, H healthy, f failing, x stopping\n\n")
+	for second := range seconds {
+		p := w.plan()
+		fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), describe(p, w.config))
+		w.act(p)
+		if w.done() {
+			break
+		}
+		w.tick()
+	}
+	fmt.Fprintf(&b, "\nin the end: %s\n", w.picture())
+	return b.String()
+}
+
+func (w *world) picture() string {
+	groups := map[string]string{}
+	var configs []string
+	for _, t := range w.tasks {
+		if groups[t.config] == "" {
+			configs = append(configs, t.config)
+		}
+		letter := map[Condition]string{Staging: "s", Running: "r", Failing: "f", Stopping: "x", Lost: "l", Ended: "e"}[t.condition]
+		if t.healthy {
+			letter = "H"
+		}
+		groups[t.config] += letter
+	}
+	slices.Sort(configs)
+	for i, c := range configs {
+		configs[i] = c + ":" + groups[c]
+	}
+	return strings.Join(configs, " ")
+}
+
+func describe(p Plan, config string) string {
+	var parts []string
+	for _, why := range []Reason{Recover, Scale, Upgrade} {
+		var names []string
+		for _, k := range p.Kill {
+			if k.Reason == why {
+				names = append(names, k.Name)
+			}
+		}
+		if len(names) > 0 {
+			parts = append(parts, fmt.Sprintf("%s: kill %s", why, strings.Join(names, " ")))
+		}
+	}
+	if len(p.Launch) > 0 {
+		var names []string
+		for _, slot := range p.Launch {
+			names = append(names, fmt.Sprintf("%s%d", config, slot))
+		}
+		parts = append(parts, fmt.Sprintf("%s: launch %s", p.LaunchReason, strings.Join(names, " ")))
+	}
+	if p.After > 0 {
+		parts = append(parts, fmt.Sprintf("wait %s", p.After.Round(10*time.Millisecond)))
+	}
+	return strings.Join(parts, "; ")
+}
