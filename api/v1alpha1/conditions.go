@@ -3,6 +3,8 @@
 
 package v1alpha1
 
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 // Condition types, after kstatus: Ready is there from the first pass on,
 // Reconciling and Stalled are there only while they are true.
 const (
@@ -18,8 +20,6 @@ const (
 const (
 	// ReasonAvailable: all instances run, and are healthy where there are health checks.
 	ReasonAvailable = "Available"
-	// ReasonScaledToZero: the App asks for no instance and has none.
-	ReasonScaledToZero = "ScaledToZero"
 	// ReasonDeploying: instances are being started for the first time.
 	ReasonDeploying = "Deploying"
 	// ReasonScaling: the number of instances changes.
@@ -47,3 +47,12 @@ const (
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )
+
+// GetConditions returns the conditions of the App.
+func (a *App) GetConditions() []metav1.Condition { return a.Status.Conditions }
+
+// SetConditions replaces the conditions of the App.
+func (a *App) SetConditions(conditions []metav1.Condition) { a.Status.Conditions = conditions }
+
+// SetObservedGeneration says which generation of the spec the status speaks of.
+func (a *App) SetObservedGeneration(generation int64) { a.Status.ObservedGeneration = generation }

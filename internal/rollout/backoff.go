@@ -39,7 +39,7 @@ func (b Backoff) Observe(policy DelayPolicy, failures []time.Time, now time.Time
 		}
 	}
 	b.Last = last
-	if b.Failures > 0 && now.After(b.NextLaunch(policy).Add(policy.Max)) {
+	if b.Failures > 0 && now.After(b.Forgotten(policy)) {
 		return Backoff{Last: b.Last}
 	}
 	return b
@@ -51,6 +51,12 @@ func (b Backoff) NextLaunch(policy DelayPolicy) time.Time {
 		return time.Time{}
 	}
 	return b.Last.Add(policy.delay(b.Failures))
+}
+
+// Forgotten is when the delay no longer counts: when nothing failed for the
+// longest delay after the next launch.
+func (b Backoff) Forgotten(policy DelayPolicy) time.Time {
+	return b.NextLaunch(policy).Add(policy.Max)
 }
 
 // delay is Marathon's: initial × factor^(failures-1), never over the maximum.

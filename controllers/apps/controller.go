@@ -1,0 +1,165 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apps runs Apps: it keeps the pods of an App as its spec asks for and
+// its status as they are. What to do is decided in plan.go and internal/rollout,
+// what a pod looks like in internal/workload; here is only the wiring.
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/apply"
+	"github.com/kdcos/kdcos/internal/reconciler"
+	"github.com/kdcos/kdcos/internal/rollout"
+	"github.com/kdcos/kdcos/internal/workload"
+)
+
+// +kubebuilder:rbac:groups=kdcos.io,resources=apps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
+// +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// refusedRetry is when a pod that the API server refused is tried again: a
+// quota or a policy of the namespace may have changed.
+const refusedRetry = 30 * time.Second
+
+// Reconciler runs Apps.
+type Reconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server what is not worth a cache.
+	Live client.Reader
+	// Apply makes and removes pods and versions.
+	Apply *apply.Applier
+	// Settings are those of the datacenter.
+	Settings workload.Settings
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// SetupWithManager adds the controller to a manager.
+func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int) error {
+	r := &Reconciler{
+		Client:   mgr.GetClient(),
+		Live:     mgr.GetAPIReader(),
+		Apply:    apply.New(mgr.GetClient(), mgr.GetAPIReader()),
+		Settings: settings,
+		Clock:    clock.RealClock{},
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("app").
+		For(&v1alpha1.App{}).
+		Owns(&corev1.Pod{}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r))
+}
+
+// Reconcile makes one pass over an App: it looks, decides, acts and reports.
+func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcile.Result, error) {
+	seen, err := r.observe(ctx, app)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if refused := workload.Unsupported(seen.app, r.Settings); len(refused) > 0 {
+		return reconcile.Result{}, &reconciler.Terminal{
+			Reason: v1alpha1.ReasonUnsupported, Message: strings.Join(refused, "; "), Serving: len(seen.pods) > 0,
+		}
+	}
+	backoff := seen.backoff()
+	if step := seen.transition(); step != nil {
+		if err := r.record(ctx, seen, step); err != nil {
+			return reconcile.Result{}, err
+		}
+		step.enter(&app.Status, seen)
+		if step.from != "" {
+			// The version is written before anything runs under it; the
+			// write brings on the next pass.
+			return reconcile.Result{}, setStatus(app, seen, backoff)
+		}
+	}
+	plan := seen.tasks(backoff)
+	failed := r.act(ctx, seen, app.Status.Version, plan)
+	state := setStatus(app, seen, backoff)
+	if failed != nil {
+		return reconcile.Result{}, explain(failed, state)
+	}
+	return reconcile.Result{RequeueAfter: seen.lookAgain(plan.After, backoff)}, state
+}
+
+// explain lets what stands in the way speak, where that is known.
+func explain(failed, state error) error {
+	var why, notReady *reconciler.NotReady
+	if errors.As(failed, &why) {
+		why.Serving = state == nil || errors.As(state, &notReady) && notReady.Serving
+	}
+	return failed
+}
+
+// act does what the plan says: kills first, so that they make room.
+func (r *Reconciler) act(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
+	var errs []error
+	logger := log.FromContext(ctx)
+	for _, k := range plan.Kill {
+		pod := seen.pod(k.Name)
+		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
+		if err := r.Apply.Delete(ctx, pod); err != nil {
+			errs = append(errs, fmt.Errorf("delete pod: %w", err))
+			continue
+		}
+		tasksKilled.WithLabelValues(string(k.Reason)).Inc()
+	}
+	for _, slot := range plan.Launch {
+		pod, err := workload.Pod(seen.app, r.Settings, workload.Slot{Number: slot, Version: version})
+		if err != nil {
+			return errors.Join(append(errs, invalid(err.Error()))...)
+		}
+		logger.V(1).Info("launch", "slot", slot, "reason", plan.LaunchReason)
+		if err := r.Apply.Create(ctx, seen.app, pod); err != nil {
+			// The others would be refused alike.
+			errs = append(errs, refusal(err))
+			break
+		}
+		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
+	}
+	return errors.Join(errs...)
+}
+
+// refusal tells an answer of the API server that only somebody else can change
+// from one that a further try may.
+func refusal(err error) error {
+	var conflict *apply.NameConflictError
+	var status apierrors.APIStatus
+	switch {
+	case errors.As(err, &conflict):
+		return &reconciler.NotReady{Reason: v1alpha1.ReasonNameConflict, Message: err.Error(), After: refusedRetry}
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
+		message := err.Error()
+		if errors.As(err, &status) && status.Status().Details != nil {
+			// The name of the pod says nothing and changes.
+			message = strings.ReplaceAll(message, fmt.Sprintf("%q ", status.Status().Details.Name), "")
+		}
+		return &reconciler.NotReady{Reason: v1alpha1.ReasonRefused, Message: message, After: refusedRetry}
+	}
+	return fmt.Errorf("create pod: %w", err)
+}
+
+func invalid(message string) error {
+	return &reconciler.Terminal{Reason: v1alpha1.ReasonInvalid, Message: message}
+}

@@ -1,0 +1,55 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apps
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/pathid"
+	"github.com/kdcos/kdcos/internal/workload"
+)
+
+// observed is everything that one pass knows.
+type observed struct {
+	// app is the App with its defaults filled in.
+	app *v1alpha1.App
+	// id is its Marathon path id.
+	id string
+	// config is the hash of its configuration.
+	config string
+	// pods are the pods it owns.
+	pods []corev1.Pod
+	// now is the time of the pass.
+	now time.Time
+}
+
+// observe reads what a pass needs: the pods, from the cache.
+func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed, error) {
+	seen := &observed{app: app.DeepCopy(), now: r.Clock.Now()}
+	seen.app.Spec.Default()
+	var err error
+	mapping := pathid.Mapping{RootNamespace: r.Settings.RootNamespace}
+	if seen.id, err = mapping.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation]); err != nil {
+		return nil, invalid(fmt.Sprintf("metadata.annotations[%s]: %s", v1alpha1.IDAnnotation, err))
+	}
+	if seen.config, _, err = workload.Config(seen.app); err != nil {
+		return nil, err
+	}
+	var pods corev1.PodList
+	if err := r.Client.List(ctx, &pods, client.InNamespace(app.Namespace), index.ControlledBy(app)); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	seen.pods = pods.Items
+	return seen, nil
+}
+
+// instances is the number of instances the App asks for.
+func (o *observed) instances() int32 { return *o.app.Spec.Instances }

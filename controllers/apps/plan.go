@@ -1,0 +1,235 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apps
+
+import (
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/rollout"
+	"github.com/kdcos/kdcos/internal/workload"
+)
+
+// lostAfter is how long after its grace period a pod that is still there counts
+// as lost with its node.
+const lostAfter = 15 * time.Second
+
+// versionFormat is how Marathon writes times: UTC, with milliseconds.
+const versionFormat = "2006-01-02T15:04:05.000Z"
+
+// tasks decides what to do about the pods of the App now.
+func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
+	spec := &o.app.Spec
+	target := rollout.Target{
+		Instances:             int(o.instances()),
+		MinimumHealthCapacity: *spec.UpgradeStrategy.MinimumHealthCapacity,
+		MaximumOverCapacity:   *spec.UpgradeStrategy.MaximumOverCapacity,
+		Resident:              spec.Resident(),
+		OldestFirst:           spec.KillSelection == v1alpha1.OldestFirst,
+	}
+	seen := make([]rollout.Instance, 0, len(o.pods))
+	for i := range o.pods {
+		seen = append(seen, o.instance(&o.pods[i]))
+	}
+	return rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+}
+
+// instance is what a pod is to the planner.
+func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
+	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
+	condition := o.condition(pod)
+	return rollout.Instance{
+		Name:      pod.Name,
+		Slot:      slot,
+		Current:   o.current(pod),
+		Condition: condition,
+		Healthy:   condition == rollout.Running && ready(pod),
+		Started:   pod.CreationTimestamp.Time,
+	}
+}
+
+// pod is the pod of a name, which must be one of those seen.
+func (o *observed) pod(name string) *corev1.Pod {
+	for i := range o.pods {
+		if o.pods[i].Name == name {
+			return &o.pods[i]
+		}
+	}
+	return nil
+}
+
+// lookAgain is when time alone changes what is to be done: a delay ends, a pod
+// becomes lost, a back-off is forgotten. 0 is never.
+func (o *observed) lookAgain(after time.Duration, backoff rollout.Backoff) time.Duration {
+	sooner := func(at time.Time) {
+		if d := at.Sub(o.now) + time.Millisecond; d > 0 && (after == 0 || d < after) {
+			after = d
+		}
+	}
+	for i := range o.pods {
+		if o.condition(&o.pods[i]) == rollout.Stopping {
+			sooner(o.pods[i].DeletionTimestamp.Add(lostAfter))
+		}
+	}
+	if backoff.Failures > 0 {
+		sooner(backoff.Forgotten(o.delays()))
+	}
+	return after
+}
+
+func (o *observed) current(pod *corev1.Pod) bool {
+	return pod.Labels[v1alpha1.ConfigLabel] == o.config
+}
+
+func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
+	task := taskStatus(pod)
+	switch {
+	case pod.DeletionTimestamp != nil && o.now.After(pod.DeletionTimestamp.Add(lostAfter)):
+		return rollout.Lost
+	case pod.DeletionTimestamp != nil:
+		return rollout.Stopping
+	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
+		return rollout.Ended
+	case task == nil:
+		return rollout.Staging
+	case task.State.Waiting != nil && task.State.Waiting.Reason == "CrashLoopBackOff":
+		return rollout.Failing
+	case task.State.Waiting != nil:
+		return rollout.Staging
+	}
+	return rollout.Running
+}
+
+// taskStatus is the status of the container that runs the task, nil before there is one.
+func taskStatus(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i := range pod.Status.ContainerStatuses {
+		if pod.Status.ContainerStatuses[i].Name == workload.ContainerName {
+			return &pod.Status.ContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+func ready(pod *corev1.Pod) bool {
+	c := podCondition(pod, corev1.PodReady)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+func podCondition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == kind {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func (o *observed) delays() rollout.DelayPolicy {
+	spec := &o.app.Spec
+	return rollout.DelayPolicy{
+		Initial: time.Duration(*spec.BackoffSeconds) * time.Second,
+		Max:     time.Duration(*spec.MaxLaunchDelaySeconds) * time.Second,
+		Factor:  *spec.BackoffFactor,
+	}
+}
+
+// backoff is the launch delay after what is seen now. It belongs to a
+// configuration: a new one starts without.
+func (o *observed) backoff() rollout.Backoff {
+	var b rollout.Backoff
+	if s := o.app.Status.Backoff; s != nil && o.app.Status.ConfigHash == o.config {
+		b = rollout.Backoff{Failures: int(s.Failures), Last: s.LastFailureTime.Time}
+	}
+	var ends []time.Time
+	for i := range o.pods {
+		if !o.current(&o.pods[i]) || o.pods[i].DeletionTimestamp != nil {
+			continue
+		}
+		if end := lastEnd(&o.pods[i]); end != nil {
+			ends = append(ends, end.FinishedAt.Time)
+		}
+	}
+	return b.Observe(o.delays(), ends, o.now)
+}
+
+// lastEnd is how the task of a pod ended last, nil if it never did. Exit code 0
+// is an end like any other: apps are there to run.
+func lastEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
+	task := taskStatus(pod)
+	if task == nil {
+		return nil
+	}
+	if task.State.Terminated != nil {
+		return task.State.Terminated
+	}
+	return task.LastTerminationState.Terminated
+}
+
+// transition is the step of an App from one version to the next.
+type transition struct {
+	// from and to are the versions; from is empty for a new App.
+	from, to string
+	// fromConfig is the hash of the configuration that is left.
+	fromConfig string
+	// restarts says that tasks are replaced; otherwise the App is only scaled.
+	restarts bool
+}
+
+// transition is the step that the App's spec asks for, nil where it is what it was.
+func (o *observed) transition() *transition {
+	s := &o.app.Status
+	if s.ConfigHash == "" {
+		return &transition{to: o.app.CreationTimestamp.UTC().Format(versionFormat), restarts: true}
+	}
+	restarts := s.ConfigHash != o.config
+	if !restarts && s.TargetInstances == o.instances() {
+		return nil
+	}
+	return &transition{from: s.Version, to: after(s.Version, o.now), fromConfig: s.ConfigHash, restarts: restarts}
+}
+
+// after is a version for now that is later than the last one.
+func after(last string, now time.Time) string {
+	if at, err := time.Parse(versionFormat, last); err == nil && !now.Truncate(time.Millisecond).After(at) {
+		now = at.Add(time.Millisecond)
+	}
+	return now.UTC().Format(versionFormat)
+}
+
+// enter writes the new version into the status.
+func (t *transition) enter(status *v1alpha1.AppStatus, seen *observed) {
+	status.Version = t.to
+	status.VersionInfo.LastScalingAt = ptr.Deref(scaledAt(status, seen, t), t.to)
+	if t.restarts {
+		status.VersionInfo.LastConfigChangeAt = t.to
+		status.Backoff = nil
+	}
+	status.ConfigHash = seen.config
+	status.TargetInstances = seen.instances()
+}
+
+// scaledAt is the last scaling that still stands, nil if this is one.
+func scaledAt(status *v1alpha1.AppStatus, seen *observed, t *transition) *string {
+	if t.from == "" || status.TargetInstances != seen.instances() || status.VersionInfo.LastScalingAt == "" {
+		return nil
+	}
+	return &status.VersionInfo.LastScalingAt
+}
+
+// backoffStatus is a launch delay as the status tells it.
+func backoffStatus(b rollout.Backoff, policy rollout.DelayPolicy) *v1alpha1.LaunchBackoff {
+	if b.Failures == 0 {
+		return nil
+	}
+	return &v1alpha1.LaunchBackoff{
+		Failures:        int32(b.Failures), //nolint:gosec // Observe keeps it in range
+		LastFailureTime: metav1.NewTime(b.Last),
+		NextLaunchTime:  metav1.NewTime(b.NextLaunch(policy).Truncate(time.Second)),
+	}
+}

@@ -1,0 +1,129 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apps
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/workload"
+)
+
+// versionsKept is how many versions of an App are kept, as many as Marathon did.
+const versionsKept = 50
+
+// record writes down the version that is left. The App itself has moved on: the
+// configuration of the version is found on a pod that runs it, or, where none
+// does, in another record of the same configuration.
+func (r *Reconciler) record(ctx context.Context, seen *observed, step *transition) error {
+	if step.from == "" {
+		return r.recordUnseen(ctx, seen, step.to)
+	}
+	records, err := r.records(ctx, seen.app)
+	if err != nil {
+		return err
+	}
+	spec, err := r.configuration(ctx, seen, step.fromConfig, records)
+	if err != nil {
+		return err
+	}
+	if spec == nil {
+		log.FromContext(ctx).Info("version left without a trace: nothing ran it", "version", step.from)
+		return r.recordUnseen(ctx, seen, step.to)
+	}
+	spec.Instances = ptr.To(seen.app.Status.TargetInstances)
+	if err := r.write(ctx, seen.app, step.from, step.fromConfig, spec); err != nil {
+		return err
+	}
+	if err := r.forget(ctx, records); err != nil {
+		return err
+	}
+	return r.recordUnseen(ctx, seen, step.to)
+}
+
+// recordUnseen records a version at its beginning if no pod will carry its configuration.
+func (r *Reconciler) recordUnseen(ctx context.Context, seen *observed, version string) error {
+	if seen.instances() > 0 {
+		return nil
+	}
+	return r.write(ctx, seen.app, version, seen.config, &seen.app.Spec)
+}
+
+func (r *Reconciler) write(ctx context.Context, app *v1alpha1.App, version, config string, spec *v1alpha1.AppSpec) error {
+	revision, err := workload.Revision(app, version, config, spec)
+	if err != nil {
+		return err
+	}
+	if err := r.Apply.Create(ctx, app, revision); err != nil {
+		return fmt.Errorf("record version: %w", err)
+	}
+	return nil
+}
+
+// records are the versions recorded so far, the oldest first.
+func (r *Reconciler) records(ctx context.Context, app *v1alpha1.App) ([]appsv1.ControllerRevision, error) {
+	var list appsv1.ControllerRevisionList
+	if err := r.Live.List(ctx, &list, client.InNamespace(app.Namespace), client.MatchingLabels(workload.Labels(app))); err != nil {
+		return nil, fmt.Errorf("list versions: %w", err)
+	}
+	own := slices.DeleteFunc(list.Items, func(x appsv1.ControllerRevision) bool { return !metav1.IsControlledBy(&x, app) })
+	slices.SortFunc(own, func(a, b appsv1.ControllerRevision) int { return cmp.Compare(a.Revision, b.Revision) })
+	return own, nil
+}
+
+// configuration finds a configuration by its hash, nil if there is no trace of it.
+func (r *Reconciler) configuration(ctx context.Context, seen *observed, config string, records []appsv1.ControllerRevision) (*v1alpha1.AppSpec, error) {
+	if config == seen.config {
+		return seen.app.Spec.DeepCopy(), nil
+	}
+	for i := range records {
+		if records[i].Labels[v1alpha1.ConfigLabel] != config {
+			continue
+		}
+		var data workload.RevisionData
+		if err := json.Unmarshal(records[i].Data.Raw, &data); err == nil {
+			return &data.Spec, nil
+		}
+	}
+	for i := range seen.pods {
+		if seen.pods[i].Labels[v1alpha1.ConfigLabel] != config {
+			continue
+		}
+		// The cache leaves the annotation out.
+		var pod metav1.PartialObjectMetadata
+		pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(&seen.pods[i]), &pod); err != nil {
+			if client.IgnoreNotFound(err) == nil {
+				continue
+			}
+			return nil, fmt.Errorf("get pod: %w", err)
+		}
+		var spec v1alpha1.AppSpec
+		if err := json.Unmarshal([]byte(pod.Annotations[v1alpha1.SpecAnnotation]), &spec); err == nil {
+			return &spec, nil
+		}
+	}
+	return nil, nil
+}
+
+// forget removes the oldest records, so that there is room for one more.
+func (r *Reconciler) forget(ctx context.Context, records []appsv1.ControllerRevision) error {
+	for i := range max(len(records)-versionsKept+1, 0) {
+		if err := r.Apply.Delete(ctx, &records[i]); err != nil {
+			return fmt.Errorf("delete version: %w", err)
+		}
+	}
+	return nil
+}

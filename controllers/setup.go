@@ -1,0 +1,85 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers is the one list of the controllers of kdcos, of the
+// indexes they need and of what they cache.
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/controllers/apps"
+	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/workload"
+)
+
+// Options are the settings of the controllers.
+type Options struct {
+	// Workload are the settings of the datacenter.
+	Workload workload.Settings
+	// Workers is how many objects of a kind are worked on at once; 16 if 0.
+	Workers int
+}
+
+// Scheme knows the kinds the controllers work with.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register Kubernetes' kinds: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register kinds: %w", err)
+	}
+	return scheme, nil
+}
+
+// CacheOptions keep what is cached small: of all pods only those of Apps, and
+// of those only what is looked at.
+func CacheOptions() (cache.Options, error) {
+	ours, err := labels.NewRequirement(v1alpha1.AppLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select pods: %w", err)
+	}
+	return cache.Options{
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ReaderFailOnMissingInformer: true,
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
+		},
+	}, nil
+}
+
+// trimPod drops what no controller reads of a pod it has made itself.
+func trimPod(obj any) (any, error) {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		pod.ManagedFields = nil
+		delete(pod.Annotations, v1alpha1.SpecAnnotation)
+		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, SchedulingGates: pod.Spec.SchedulingGates}
+	}
+	return obj, nil
+}
+
+// Setup adds all indexes and controllers to a manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if options.Workers == 0 {
+		options.Workers = 16
+	}
+	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return fmt.Errorf("register indexes: %w", err)
+	}
+	if err := apps.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
+		return fmt.Errorf("set up the App controller: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apply makes and removes the objects that ours own. It is the only
+// writer of children: nothing else creates, changes or deletes a Pod or a
+// ControllerRevision.
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Applier makes and removes children.
+type Applier struct {
+	client  client.Client
+	live    client.Reader
+	decoder runtime.Decoder
+}
+
+// New returns an Applier that writes by c and, in doubt, reads by live, which
+// must not be a cache.
+func New(c client.Client, live client.Reader) *Applier {
+	return &Applier{client: c, live: live, decoder: serializer.NewCodecFactory(c.Scheme()).UniversalDeserializer()}
+}
+
+// NameConflictError says that an object of somebody else has the name that a
+// child needs.
+type NameConflictError struct {
+	// Kind and Name of the object.
+	Kind, Name string
+}
+
+// Error names the object.
+func (e *NameConflictError) Error() string {
+	return fmt.Sprintf("%s %s belongs to somebody else", e.Kind, e.Name)
+}
+
+// Create makes a child of owner whose identity is the point: one of that name
+// that the owner has already is left as it is. It is a create and not an apply:
+// less than half the work for the API server. It returns a NameConflictError
+// where the name is taken by an object that the owner does not own.
+func (a *Applier) Create(ctx context.Context, owner client.Object, child any) error {
+	raw, err := json.Marshal(child)
+	if err != nil {
+		return fmt.Errorf("encode child: %w", err)
+	}
+	decoded, gvk, err := a.decoder.Decode(raw, nil, nil)
+	if err != nil {
+		return fmt.Errorf("decode child: %w", err)
+	}
+	obj, ok := decoded.(client.Object)
+	if !ok {
+		return fmt.Errorf("create %s: not an object", gvk.Kind)
+	}
+	err = a.client.Create(ctx, obj)
+	if !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	there := &metav1.PartialObjectMetadata{}
+	there.SetGroupVersionKind(*gvk)
+	if err := a.live.Get(ctx, client.ObjectKeyFromObject(obj), there); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(there, owner) {
+		return &NameConflictError{Kind: gvk.Kind, Name: obj.GetName()}
+	}
+	return nil
+}
+
+// Delete removes the very object that was seen, and not one of the same name
+// that took its place since. That it is gone already is no error.
+func (a *Applier) Delete(ctx context.Context, obj client.Object) error {
+	uid := obj.GetUID()
+	err := a.client.Delete(ctx, obj, client.Preconditions{UID: &uid})
+	if apierrors.IsConflict(err) {
+		// Another object has the name: ours is gone.
+		return nil
+	}
+	return client.IgnoreNotFound(err)
+}

@@ -1,0 +1,210 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package reconciler wraps the reconcilers of kdcos: it turns the error they
+// return into conditions and writes the status, once a pass and only where
+// something changed. Nobody else writes status.
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+)
+
+// Object is a kind with conditions.
+type Object interface {
+	client.Object
+	GetConditions() []metav1.Condition
+	SetConditions(conditions []metav1.Condition)
+	SetObservedGeneration(generation int64)
+}
+
+// NotReady says that an object is on its way, and how far.
+type NotReady struct {
+	// Reason and Message go to the conditions.
+	Reason, Message string
+	// Serving says that the object does its work meanwhile: Ready stays true.
+	Serving bool
+	// After is when to look again, if nothing happens before; 0 is not needed.
+	After time.Duration
+}
+
+// Error returns reason and message.
+func (e *NotReady) Error() string { return e.Reason + ": " + e.Message }
+
+// Terminal says that nothing will move until somebody changes something.
+type Terminal struct {
+	// Reason and Message go to the conditions.
+	Reason, Message string
+	// Serving says that what there is of the object does its work: Ready stays as it is.
+	Serving bool
+}
+
+// Error returns reason and message.
+func (e *Terminal) Error() string { return e.Reason + ": " + e.Message }
+
+type withStatus[T Object] struct {
+	client client.Client
+	events events.EventRecorder
+	inner  reconcile.ObjectReconciler[T]
+}
+
+// WithStatus makes a reconciler of one that is given its object and returns its
+// state as an error: nil is Ready, NotReady and Terminal say what is missing,
+// anything else is tried again.
+func WithStatus[T Object](c client.Client, recorder events.EventRecorder, inner reconcile.ObjectReconciler[T]) reconcile.Reconciler {
+	return &withStatus[T]{client: c, events: recorder, inner: inner}
+}
+
+// Reconcile makes one pass over the object named by the request.
+func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	var none T
+	obj, ok := reflect.New(reflect.TypeOf(none).Elem()).Interface().(T)
+	if !ok {
+		return reconcile.Result{}, reconcile.TerminalError(fmt.Errorf("%T is no pointer to a kind", none))
+	}
+	if err := r.client.Get(ctx, req.NamespacedName, obj); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !obj.GetDeletionTimestamp().IsZero() {
+		// What it owns goes with it by owner references.
+		return reconcile.Result{}, nil
+	}
+	before, _ := obj.DeepCopyObject().(T)
+	result, err := r.inner.Reconcile(ctx, obj)
+	if apierrors.IsConflict(err) {
+		// Somebody was faster: what we saw is old.
+		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+	}
+	result, err = settle(obj, result, err)
+	written := r.write(ctx, before, obj)
+	if apierrors.IsConflict(written) && err == nil {
+		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+	}
+	return result, errors.Join(err, written)
+}
+
+// settle folds the outcome of a pass into the conditions of the object.
+func settle(obj Object, result reconcile.Result, err error) (reconcile.Result, error) {
+	var notReady *NotReady
+	var terminal *Terminal
+	s := states{obj: obj, conditions: obj.GetConditions()}
+	switch {
+	case err == nil:
+		s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable, "")
+		s.only("")
+	case errors.As(err, &notReady):
+		if notReady.Serving {
+			s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable, notReady.Message)
+		} else {
+			s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, notReady.Reason, notReady.Message)
+		}
+		s.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, notReady.Reason, notReady.Message)
+		s.only(v1alpha1.ConditionReconciling)
+		if notReady.After > 0 && (result.RequeueAfter == 0 || notReady.After < result.RequeueAfter) {
+			result.RequeueAfter = notReady.After
+		}
+		err = nil
+	case errors.As(err, &terminal):
+		if !terminal.Serving {
+			s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, terminal.Reason, terminal.Message)
+		}
+		s.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, terminal.Reason, terminal.Message)
+		s.only(v1alpha1.ConditionStalled)
+		err = nil
+	default:
+		if meta.FindStatusCondition(s.conditions, v1alpha1.ConditionReady) == nil {
+			s.set(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonError, err.Error())
+		}
+		s.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonError, err.Error())
+		s.only(v1alpha1.ConditionReconciling)
+	}
+	obj.SetConditions(s.conditions)
+	obj.SetObservedGeneration(obj.GetGeneration())
+	return result, err
+}
+
+// states sets conditions at the generation of an object.
+type states struct {
+	obj        Object
+	conditions []metav1.Condition
+}
+
+func (s *states) set(kind string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&s.conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: shorten(message), ObservedGeneration: s.obj.GetGeneration(),
+	})
+}
+
+// only removes Reconciling and Stalled, but for the one named: they are there
+// only while they are true.
+func (s *states) only(kind string) {
+	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if other != kind {
+			meta.RemoveStatusCondition(&s.conditions, other)
+		}
+	}
+}
+
+// write patches the status if it changed, and tells of a change for the worse.
+func (r *withStatus[T]) write(ctx context.Context, before, after T) error {
+	changes, err := client.MergeFrom(before).Data(after)
+	if err != nil {
+		return fmt.Errorf("compare status: %w", err)
+	}
+	if string(changes) == "{}" {
+		return nil
+	}
+	// The lock keeps a pass that saw an old object from undoing what a later one wrote.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	old := before.GetConditions()
+	if err := r.client.Status().Patch(ctx, after, patch); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("patch status: %w", err)
+	}
+	r.tell(after, old)
+	return nil
+}
+
+// tell records an event when an object stalls or is not ready any more. That
+// all goes well is no event: conditions say so.
+func (r *withStatus[T]) tell(obj T, old []metav1.Condition) {
+	for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionReady} {
+		c := meta.FindStatusCondition(obj.GetConditions(), kind)
+		was := meta.FindStatusCondition(old, kind)
+		stalled := kind == v1alpha1.ConditionStalled && c != nil && (was == nil || was.Message != c.Message)
+		lost := kind == v1alpha1.ConditionReady && c != nil && c.Status == metav1.ConditionFalse && was != nil && was.Status == metav1.ConditionTrue
+		if stalled || lost {
+			r.events.Eventf(obj, nil, corev1.EventTypeWarning, c.Reason, "Reconcile", "%s", c.Message)
+			return
+		}
+	}
+}
+
+// shorten keeps a message within what is comfortable in a condition.
+func shorten(message string) string {
+	const limit = 1024
+	if len(message) <= limit {
+		return message
+	}
+	cut := limit - len("…")
+	for cut > 0 && message[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return message[:cut] + "…"
+}

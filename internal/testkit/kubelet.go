@@ -1,0 +1,145 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package testkit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Fate is what becomes of a pod.
+type Fate int
+
+// The fates of pods.
+const (
+	// Runs and is ready.
+	Runs Fate = iota
+	// RunsUnready runs and never is ready.
+	RunsUnready
+	// Crashes again and again.
+	Crashes
+	// Unpullable has an image that is nowhere.
+	Unpullable
+	// Unplaceable fits no node.
+	Unplaceable
+)
+
+// Kubelet plays scheduler and kubelet for the pods of a control plane that has
+// neither: it binds them, starts them and lets them end when they are deleted.
+type Kubelet struct {
+	// Client may do everything.
+	Client client.WithWatch
+	// Fate decides about a pod; nil lets all run.
+	Fate func(pod *corev1.Pod) Fate
+	// Linger is how long a deleted pod stays.
+	Linger time.Duration
+
+	wait sync.WaitGroup
+}
+
+// Run serves the pods until the context ends.
+func (k *Kubelet) Run(ctx context.Context) error {
+	events, err := k.Client.Watch(ctx, &corev1.PodList{})
+	if err != nil {
+		return fmt.Errorf("watch pods: %w", err)
+	}
+	defer k.wait.Wait()
+	defer events.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-events.ResultChan():
+			if !ok {
+				return fmt.Errorf("watch of pods ended")
+			}
+			if pod, is := e.Object.(*corev1.Pod); is {
+				k.serve(ctx, pod)
+			}
+		}
+	}
+}
+
+func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
+	fate := Runs
+	if k.Fate != nil {
+		fate = k.Fate(pod)
+	}
+	switch {
+	case pod.DeletionTimestamp != nil:
+		k.wait.Go(func() { k.end(ctx, pod) })
+	case fate == Unplaceable && len(pod.Status.Conditions) == 0:
+		pod.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available: 3 Insufficient cpu.",
+		}}
+		k.update(ctx, pod)
+	case fate == Unplaceable:
+	case pod.Spec.NodeName == "":
+		binding := &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: "node"}}
+		if err := k.Client.SubResource("binding").Create(ctx, pod, binding); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			panic(err)
+		}
+	case len(pod.Status.ContainerStatuses) == 0:
+		pod.Status = status(pod, fate)
+		k.update(ctx, pod)
+	}
+}
+
+func (k *Kubelet) update(ctx context.Context, pod *corev1.Pod) {
+	if err := k.Client.Status().Update(ctx, pod); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
+		panic(err)
+	}
+}
+
+// end removes a pod that was told to stop.
+func (k *Kubelet) end(ctx context.Context, pod *corev1.Pod) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(k.Linger):
+	}
+	err := k.Client.Delete(ctx, pod, client.GracePeriodSeconds(0), client.Preconditions{UID: &pod.UID})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && ctx.Err() == nil {
+		panic(err)
+	}
+}
+
+// status is what a kubelet would report.
+func status(pod *corev1.Pod, fate Fate) corev1.PodStatus {
+	now := metav1.Now()
+	container := corev1.ContainerStatus{
+		Name: pod.Spec.Containers[0].Name, Ready: fate == Runs, Started: ptr.To(true),
+		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
+	}
+	phase := corev1.PodRunning
+	switch fate {
+	case Crashes:
+		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 10s restarting failed container"}}
+		container.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", FinishedAt: now}
+		container.RestartCount, container.Started = 1, ptr.To(false)
+	case Unpullable:
+		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}}
+		container.Started, phase = ptr.To(false), corev1.PodPending
+	case Runs, RunsUnready, Unplaceable:
+	}
+	ready := corev1.ConditionFalse
+	if fate == Runs {
+		ready = corev1.ConditionTrue
+	}
+	return corev1.PodStatus{
+		Phase: phase, HostIP: "192.0.2.1", PodIP: "198.51.100.1", StartTime: &now,
+		Conditions: []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: ready},
+		},
+		ContainerStatuses: []corev1.ContainerStatus{container},
+	}
+}

@@ -1,0 +1,159 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workload
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+)
+
+// executorOverhead is what a Mesos agent allowed a task over its mem, in MiB,
+// for the executor that ran it. Apps sized on DC/OS count on it.
+const executorOverhead = 32
+
+const mebi = 1 << 20
+
+func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port) (*corev1ac.ContainerApplyConfiguration, error) {
+	spec := &app.Spec
+	env, err := environment(app, settings, slot, ports)
+	if err != nil {
+		return nil, err
+	}
+	limits, requests, err := resources(spec, settings)
+	if err != nil {
+		return nil, err
+	}
+	c := corev1ac.Container().
+		WithName(ContainerName).
+		WithImage(spec.Container.Docker.Image).
+		WithImagePullPolicy(corev1.PullIfNotPresent).
+		WithEnv(env...).
+		WithPorts(containerPorts(spec, ports)...).
+		WithResources(corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits))
+	if ptr.Deref(spec.Container.Docker.ForcePullImage, false) {
+		c.WithImagePullPolicy(corev1.PullAlways)
+	}
+	switch {
+	case spec.Cmd != nil:
+		c.WithCommand("/bin/sh", "-c", escape(*spec.Cmd))
+	case len(spec.Args) > 0:
+		for _, a := range spec.Args {
+			c.WithArgs(escape(a))
+		}
+	}
+	if ptr.Deref(spec.TTY, false) {
+		c.WithTTY(true).WithStdin(true)
+	}
+	if uid, ok, err := runAsUser(spec); err != nil {
+		return nil, err
+	} else if ok {
+		c.WithSecurityContext(corev1ac.SecurityContext().WithRunAsUser(uid))
+	}
+	if len(spec.HealthChecks) > 0 {
+		withProbes(c, &spec.HealthChecks[0], ports)
+	}
+	return c, nil
+}
+
+// escape keeps Kubernetes from expanding $(NAME) and from halving $$: in
+// Marathon only the shell sees them.
+func escape(s string) string {
+	if !strings.Contains(s, "$") {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] == '$' && i+1 < len(s) && (s[i+1] == '(' || s[i+1] == '$') {
+			b.WriteByte('$')
+		}
+	}
+	return b.String()
+}
+
+// runAsUser is the number of the user of a task, if the app names one that
+// matters: the DOCKER engine runs as the image says.
+func runAsUser(spec *v1alpha1.AppSpec) (uid int64, ok bool, err error) {
+	if spec.User == nil || spec.Container.Type == v1alpha1.EngineDocker {
+		return 0, false, nil
+	}
+	switch *spec.User {
+	case "root":
+		return 0, true, nil
+	case "nobody":
+		return 65534, true, nil
+	}
+	uid, err = strconv.ParseInt(*spec.User, 10, 32)
+	if err != nil || uid < 0 {
+		return 0, false, fmt.Errorf("user: %q is not known to an image: use root, nobody or a number", *spec.User)
+	}
+	return uid, true, nil
+}
+
+func resources(spec *v1alpha1.AppSpec, settings Settings) (limits, requests corev1.ResourceList, err error) {
+	cpus, mem, disk := *spec.Cpus, *spec.Mem, *spec.Disk
+	if x := spec.ExecutorResources; x != nil {
+		cpus, mem, disk = cpus+*x.Cpus, mem+*x.Mem, disk+*x.Disk
+	}
+	requests = corev1.ResourceList{corev1.ResourceCPU: cores(cpus)}
+	limits = corev1.ResourceList{corev1.ResourceCPU: cores(cpus)}
+	if mem > 0 {
+		requests[corev1.ResourceMemory] = mebibytes(mem)
+		limits[corev1.ResourceMemory] = mebibytes(mem + executorOverhead)
+	}
+	if disk > 0 {
+		requests[corev1.ResourceEphemeralStorage] = mebibytes(disk)
+	}
+	if n := gpus(spec); n > 0 {
+		limits[settings.gpuResource()] = *resource.NewQuantity(n, resource.DecimalSI)
+		requests[settings.gpuResource()] = *resource.NewQuantity(n, resource.DecimalSI)
+	}
+	if l := spec.ResourceLimits; l != nil {
+		if err := limit(limits, corev1.ResourceCPU, l.Cpus, cores); err != nil {
+			return nil, nil, fmt.Errorf("resourceLimits.cpus: %w", err)
+		}
+		if err := limit(limits, corev1.ResourceMemory, l.Mem, mebibytes); err != nil {
+			return nil, nil, fmt.Errorf("resourceLimits.mem: %w", err)
+		}
+	}
+	return limits, requests, nil
+}
+
+// limit replaces a limit by a number, or removes it where it is unlimited.
+func limit(limits corev1.ResourceList, name corev1.ResourceName, value *intstr.IntOrString, quantity func(float64) resource.Quantity) error {
+	switch {
+	case value == nil:
+	case value.Type == intstr.Int:
+		limits[name] = quantity(float64(value.IntVal))
+	case value.StrVal == v1alpha1.Unlimited:
+		delete(limits, name)
+	default:
+		number, err := strconv.ParseFloat(value.StrVal, 64)
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
+			return fmt.Errorf("%q is neither a number nor %q", value.StrVal, v1alpha1.Unlimited)
+		}
+		limits[name] = quantity(number)
+	}
+	return nil
+}
+
+func gpus(spec *v1alpha1.AppSpec) int64 { return int64(ptr.Deref(spec.Gpus, 0)) }
+
+func cores(n float64) resource.Quantity {
+	return *resource.NewMilliQuantity(int64(math.Ceil(n*1000-1e-6)), resource.DecimalSI)
+}
+
+func mebibytes(n float64) resource.Quantity {
+	return *resource.NewQuantity(int64(math.Ceil(n*mebi)), resource.BinarySI)
+}

@@ -1,0 +1,103 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workload
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+)
+
+// Unsupported names, a line each, the fields of an App that Pod does not act
+// on and would otherwise ignore in silence. Pod may only be called where there
+// are none.
+func Unsupported(app *v1alpha1.App, settings Settings) []string {
+	u := &refusals{}
+	s := &app.Spec
+	u.add(len(s.Constraints) > 0, "spec.constraints", "placement constraints")
+	u.add(len(s.Fetch) > 0, "spec.fetch", "fetching files")
+	u.add(len(s.Secrets) > 0, "spec.secrets", "secrets")
+	u.add(len(s.Dependencies) > 0, "spec.dependencies", "dependencies")
+	u.add(len(s.ReadinessChecks) > 0, "spec.readinessChecks", "readiness checks")
+	u.add(s.Check != nil, "spec.check", "checks beside health checks")
+	for i := range s.Env {
+		u.add(s.Env[i].Secret != nil, fmt.Sprintf("spec.env[%s].secret", s.Env[i].Name), "secrets")
+	}
+	if x := s.UnreachableStrategy; x != nil {
+		u.add(ptr.Deref(x.InactiveAfterSeconds, 0) > 0 || ptr.Deref(x.ExpungeAfterSeconds, 0) > 0,
+			"spec.unreachableStrategy", "delays before a lost task is replaced")
+	}
+	u.container(s.Container)
+	u.networks(s, settings)
+	u.health(s)
+	return *u
+}
+
+// refusals are lines "field: what is not supported".
+type refusals []string
+
+func (u *refusals) add(is bool, field, what string) {
+	if is {
+		*u = append(*u, fmt.Sprintf("%s: this version of kdcos does not support %s", field, what))
+	}
+}
+
+func (u *refusals) container(c *v1alpha1.Container) {
+	if c == nil || c.Docker == nil {
+		u.add(true, "spec.container.docker.image", "an app without an image")
+		return
+	}
+	u.add(len(c.Docker.Parameters) > 0, "spec.container.docker.parameters", "setting flags of docker run")
+	// The MESOS engine always ignored it.
+	u.add(ptr.Deref(c.Docker.Privileged, false) && c.Type == v1alpha1.EngineDocker, "spec.container.docker.privileged", "a privileged container")
+	u.add(c.Docker.PullConfig != nil, "spec.container.docker.pullConfig", "a pull secret")
+	u.add(len(c.Volumes) > 0, "spec.container.volumes", "a volume")
+	u.add(c.LinuxInfo != nil, "spec.container.linuxInfo", "a kernel setting")
+}
+
+func (u *refusals) networks(s *v1alpha1.AppSpec, settings Settings) {
+	u.add(len(s.Networks) > 1, "spec.networks", "being on several networks")
+	for i, n := range s.Networks {
+		field := fmt.Sprintf("spec.networks[%d]", i)
+		u.add(len(n.Labels) > 0, field+".labels", "a label for the network plugin")
+		if name := ptr.Deref(n.Name, ""); name != "" && !slices.Contains(settings.ContainerNetworks, name) {
+			u.add(true, field+".name", fmt.Sprintf("the network %q (known: %s)", name, strings.Join(settings.ContainerNetworks, ", ")))
+		}
+	}
+	for i := range s.PortDefinitions {
+		u.vips(s.PortDefinitions[i].Labels, fmt.Sprintf("spec.portDefinitions[%d].labels", i))
+	}
+	if s.Container == nil {
+		return
+	}
+	for i := range s.Container.PortMappings {
+		u.vips(s.Container.PortMappings[i].Labels, fmt.Sprintf("spec.container.portMappings[%d].labels", i))
+	}
+}
+
+func (u *refusals) vips(labels map[string]v1alpha1.LabelValue, field string) {
+	for _, key := range sortedKeys(labels) {
+		u.add(strings.HasPrefix(key, "VIP_"), fmt.Sprintf("%s[%s]", field, key), "a virtual IP")
+	}
+}
+
+func (u *refusals) health(s *v1alpha1.AppSpec) {
+	u.add(len(s.HealthChecks) > 1, "spec.healthChecks", "more than one health check")
+	for i := range s.HealthChecks {
+		h := &s.HealthChecks[i]
+		field := fmt.Sprintf("spec.healthChecks[%d]", i)
+		u.add(ptr.Deref(h.IgnoreHTTP1xx, false), field+".ignoreHttp1xx", "ignoring informational answers")
+		u.add(h.IPProtocol == "IPv6", field+".ipProtocol", "a health check by IPv6")
+		ports := len(s.PortDefinitions)
+		if !s.OnHostNetwork() && s.Container != nil {
+			ports = len(s.Container.PortMappings)
+		}
+		u.add(h.Protocol != v1alpha1.HealthCommand && h.Port == nil && int(ptr.Deref(h.PortIndex, 0)) >= ports,
+			field+".portIndex", "a health check of a port the app does not have")
+	}
+}

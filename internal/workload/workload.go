@@ -1,0 +1,198 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package workload turns an App and one of its slots into the Pod that runs
+// it, as apply configurations. It decides nothing about when and how many, it
+// talks to nobody, and it never sees Marathon JSON.
+//
+// It takes specs after AppSpec.Default.
+package workload
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+)
+
+// ContainerName is the name of the container that runs a task.
+const ContainerName = "app"
+
+// Slot is one instance to be.
+type Slot struct {
+	// Number of the instance within its configuration.
+	Number int
+	// Version of the App it is launched under, as in status.version.
+	Version string
+}
+
+// Pod is the pod that runs a slot of the app.
+func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyConfiguration, error) {
+	config, raw, err := Config(app)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := assignPorts(app, settings, config, slot.Number)
+	if err != nil {
+		return nil, err
+	}
+	container, err := container(app, settings, slot, ports)
+	if err != nil {
+		return nil, err
+	}
+	spec := corev1ac.PodSpec().
+		WithContainers(container).
+		WithRestartPolicy(corev1.RestartPolicyAlways).
+		WithTerminationGracePeriodSeconds(gracePeriod(&app.Spec)).
+		WithEnableServiceLinks(false).
+		WithAutomountServiceAccountToken(false).
+		WithTolerations(tolerations(&app.Spec, settings)...)
+	if selector := nodeSelector(&app.Spec); selector != nil {
+		spec.WithNodeSelector(selector)
+	}
+	if app.Spec.OnHostNetwork() {
+		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
+	}
+	annotations := map[string]string{
+		v1alpha1.VersionAnnotation: slot.Version,
+		v1alpha1.SpecAnnotation:    string(raw),
+		// The cluster autoscaler keeps nodes with pods of controllers it does not know.
+		"cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+	}
+	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
+		annotations[v1alpha1.IDAnnotation] = id
+	}
+	labels := Labels(app)
+	labels[v1alpha1.ConfigLabel] = config
+	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)
+	return corev1ac.Pod(PodName(app, config, slot.Number), app.Namespace).
+		WithLabels(labels).
+		WithAnnotations(annotations).
+		WithOwnerReferences(owner(app)).
+		WithSpec(spec), nil
+}
+
+// PodName is the name of the pod in a slot: a function of the App's uid, its
+// configuration and the slot, so that making it twice makes it once.
+func PodName(app *v1alpha1.App, config string, slot int) string {
+	return fmt.Sprintf("%s-%s-%d", slug(app.Name, 40), digest(10, string(app.UID), config), slot)
+}
+
+// Labels are the labels of everything an App owns; they select it.
+func Labels(app *v1alpha1.App) map[string]string {
+	return map[string]string{
+		v1alpha1.AppLabel:              labelValue(app.Name),
+		"app.kubernetes.io/managed-by": "kdcos",
+	}
+}
+
+// Selector selects the pods of an App.
+func Selector(app *v1alpha1.App) string {
+	return v1alpha1.AppLabel + "=" + labelValue(app.Name)
+}
+
+// Config is the part of an App whose change restarts its tasks: everything but
+// instances and executorResources, as in Marathon, and the request to restart.
+// It returns the hash that names it and the JSON it was made of.
+func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
+	spec := app.Spec.DeepCopy()
+	spec.Instances = nil
+	spec.ExecutorResources = nil
+	raw, err = json.Marshal(spec)
+	if err != nil {
+		return "", nil, fmt.Errorf("encode configuration: %w", err)
+	}
+	return digest(10, string(raw), app.Annotations[v1alpha1.RestartedAtAnnotation]), raw, nil
+}
+
+func owner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
+	ref := metav1.NewControllerRef(app, v1alpha1.GroupVersion.WithKind("App"))
+	return metav1ac.OwnerReference().
+		WithAPIVersion(ref.APIVersion).WithKind(ref.Kind).WithName(ref.Name).WithUID(ref.UID).
+		WithController(true).WithBlockOwnerDeletion(true)
+}
+
+// gracePeriod is the time between SIGTERM and SIGKILL. Kubernetes' 30 seconds
+// would make every deployment feel slow to who comes from Mesos, where it is 3.
+func gracePeriod(spec *v1alpha1.AppSpec) int64 {
+	if spec.TaskKillGracePeriodSeconds != nil {
+		return int64(*spec.TaskKillGracePeriodSeconds)
+	}
+	return 3
+}
+
+// tolerations are those for the roles of nodes the app accepts, and those that
+// replace the tasks of a lost node as soon as Kubernetes declares it lost.
+func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.TolerationApplyConfiguration {
+	var all []*corev1ac.TolerationApplyConfiguration
+	for _, role := range spec.AcceptedResourceRoles {
+		if role != v1alpha1.RoleUnreserved {
+			all = append(all, corev1ac.Toleration().WithKey(v1alpha1.NodeRoleTaint).
+				WithOperator(corev1.TolerationOpEqual).WithValue(role).WithEffect(corev1.TaintEffectNoSchedule))
+		}
+	}
+	if gpus(spec) > 0 {
+		all = append(all, corev1ac.Toleration().WithKey(string(settings.gpuResource())).
+			WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoSchedule))
+	}
+	for _, taint := range []string{corev1.TaintNodeUnreachable, corev1.TaintNodeNotReady} {
+		t := corev1ac.Toleration().WithKey(taint).WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoExecute)
+		if !waitsForNode(spec) {
+			t.WithTolerationSeconds(0)
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+func waitsForNode(spec *v1alpha1.AppSpec) bool {
+	u := spec.UnreachableStrategy
+	return u != nil && u.Disabled != nil && *u.Disabled
+}
+
+// nodeSelector keeps an app that accepts one reserved role only on nodes of it.
+func nodeSelector(spec *v1alpha1.AppSpec) map[string]string {
+	if len(spec.AcceptedResourceRoles) != 1 || spec.AcceptedResourceRoles[0] == v1alpha1.RoleUnreserved {
+		return nil
+	}
+	return map[string]string{v1alpha1.NodeRoleLabel: spec.AcceptedResourceRoles[0]}
+}
+
+func digest(length int, parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:length]
+}
+
+// slug makes a DNS label of a name that is a DNS subdomain.
+func slug(name string, length int) string {
+	s := strings.ReplaceAll(name, ".", "-")
+	if len(s) > length {
+		s = s[:length]
+	}
+	return strings.Trim(s, "-")
+}
+
+// labelValue is a name where it fits into a label, or a short form of it with a hash.
+func labelValue(name string) string {
+	if len(name) <= 63 {
+		return name
+	}
+	return slug(name, 52) + "-" + digest(10, name)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
+}
