@@ -117,6 +117,6 @@ func parsePortRange(value string, into *workload.PortRange) error {
 	if errA != nil || errB != nil || a == 0 || a > b {
 		return fmt.Errorf("%q is not a range of ports such as 20001-29999", value)
 	}
-	*into = workload.PortRange{First: int32(a), Last: int32(b)} //nolint:gosec // 16 bits
+	*into = workload.PortRange{First: int32(a), Last: int32(b)}
 	return nil
 }

@@ -97,6 +97,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 	plan := seen.tasks(backoff)
 	failed := r.act(ctx, seen, app.Status.Version, plan)
 	state := setStatus(app, seen, backoff)
+	if apierrors.HasStatusCause(failed, corev1.NamespaceTerminatingCause) {
+		// The App is about to go with its namespace.
+		return reconcile.Result{}, state
+	}
 	if failed != nil {
 		return reconcile.Result{}, explain(failed, state)
 	}
@@ -149,6 +153,8 @@ func refusal(err error) error {
 	switch {
 	case errors.As(err, &conflict):
 		return &reconciler.NotReady{Reason: v1alpha1.ReasonNameConflict, Message: err.Error(), After: refusedRetry}
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return err
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
 		message := err.Error()
 		if errors.As(err, &status) && status.Status().Details != nil {

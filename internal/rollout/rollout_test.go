@@ -205,7 +205,7 @@ func TestBackoff(t *testing.T) {
 // TestProperties drives random apps through upgrades, scalings and crashes.
 func TestProperties(t *testing.T) {
 	for seed := range uint64(3000) {
-		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable on purpose
+		r := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(strategy(r.IntN(9), float64(r.IntN(11))/10, float64(r.IntN(11))/10)).running(r.IntN(9))
 		w.target.Resident = r.IntN(4) == 0
 		w.healthAfter = r.IntN(3)

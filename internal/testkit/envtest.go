@@ -76,7 +76,7 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 
 // grant gives the manager the role of a file, and nothing else.
 func (p *ControlPlane) grant(ctx context.Context, file string) error {
-	raw, err := os.ReadFile(file) //nolint:gosec // a file of ours
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (p *ControlPlane) Manager(ctx context.Context, options controllers.Options)
 	}
 	mgr, err := ctrl.NewManager(p.Config, ctrl.Options{
 		Scheme: scheme, Cache: cacheOptions,
-		Metrics:    server.Options{BindAddress: "0"},
+		Metrics: server.Options{BindAddress: "0"},
 		// Several managers may run in one test process.
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})

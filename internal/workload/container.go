@@ -39,7 +39,7 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port) (*
 		WithImage(spec.Container.Docker.Image).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithEnv(env...).
-		WithPorts(containerPorts(spec, ports)...).
+		WithPorts(containerPorts(ports)...).
 		WithResources(corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits))
 	if ptr.Deref(spec.Container.Docker.ForcePullImage, false) {
 		c.WithImagePullPolicy(corev1.PullAlways)

@@ -42,23 +42,23 @@ func (p port) advertised() int32 {
 // scheduler, which keeps pods with the same host port apart.
 func assignPorts(app *v1alpha1.App, settings Settings, config string, slot int) ([]port, error) {
 	spec := &app.Spec
-	any := newPortSource(settings.HostPorts, string(app.UID)+config, slot)
+	free := newPortSource(settings.HostPorts, string(app.UID)+config, slot)
 	var ports []port
 	if spec.OnHostNetwork() {
 		fixed := ptr.Deref(spec.RequirePorts, false)
-		any.expect(len(spec.PortDefinitions))
+		free.expect(len(spec.PortDefinitions))
 		for _, d := range spec.PortDefinitions {
 			p := port{name: ptr.Deref(d.Name, ""), requested: *d.Port, protocol: d.Protocol}
 			if fixed && *d.Port != 0 {
 				p.host = *d.Port
 			} else {
-				p.host = any.next()
+				p.host = free.next()
 			}
 			p.container = p.host
 			ports = append(ports, p)
 		}
 	} else {
-		any.expect(len(spec.Container.PortMappings))
+		free.expect(len(spec.Container.PortMappings))
 		for _, m := range spec.Container.PortMappings {
 			p := port{name: ptr.Deref(m.Name, ""), requested: *m.ContainerPort, container: *m.ContainerPort, protocol: m.Protocol}
 			p.host = ptr.Deref(m.HostPort, 0)
@@ -67,12 +67,12 @@ func assignPorts(app *v1alpha1.App, settings Settings, config string, slot int) 
 				p.container = p.host
 			}
 			if p.container == 0 {
-				p.container = any.next()
+				p.container = free.next()
 			}
 			ports = append(ports, p)
 		}
 	}
-	if any.exhausted {
+	if free.exhausted {
 		return nil, fmt.Errorf("ports: instance %d needs more ports than the %d there are for host networking", slot, settings.HostPorts.size())
 	}
 	return ports, nil
@@ -109,10 +109,12 @@ func (s *portSource) next() int32 {
 }
 
 // portNames are those a pod may use; others stay Marathon's own.
-var portNames = regexp.MustCompile(`^[a-z0-9]([a-z0-9]|-[a-z0-9]){0,14}$`)
-var hasLetter = regexp.MustCompile(`[a-z]`)
+var (
+	portNames = regexp.MustCompile(`^[a-z0-9]([a-z0-9]|-[a-z0-9]){0,14}$`)
+	hasLetter = regexp.MustCompile(`[a-z]`)
+)
 
-func containerPorts(spec *v1alpha1.AppSpec, ports []port) []*corev1ac.ContainerPortApplyConfiguration {
+func containerPorts(ports []port) []*corev1ac.ContainerPortApplyConfiguration {
 	var all []*corev1ac.ContainerPortApplyConfiguration
 	named := map[string]bool{}
 	for _, p := range ports {

@@ -42,5 +42,5 @@ type RevisionData struct {
 
 // RevisionName is the name of the record of a version of an App.
 func RevisionName(app *v1alpha1.App, version string) string {
-	return slug(app.Name, 40) + "-" + digest(10, string(app.UID), version)
+	return slug(app.Name, 40) + "-" + digest(string(app.UID), version)
 }

@@ -85,7 +85,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 // PodName is the name of the pod in a slot: a function of the App's uid, its
 // configuration and the slot, so that making it twice makes it once.
 func PodName(app *v1alpha1.App, config string, slot int) string {
-	return fmt.Sprintf("%s-%s-%d", slug(app.Name, 40), digest(10, string(app.UID), config), slot)
+	return fmt.Sprintf("%s-%s-%d", slug(app.Name, 40), digest(string(app.UID), config), slot)
 }
 
 // Labels are the labels of everything an App owns; they select it.
@@ -112,7 +112,7 @@ func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("encode configuration: %w", err)
 	}
-	return digest(10, string(raw), app.Annotations[v1alpha1.RestartedAtAnnotation]), raw, nil
+	return digest(string(raw), app.Annotations[v1alpha1.RestartedAtAnnotation]), raw, nil
 }
 
 func owner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
@@ -168,12 +168,13 @@ func nodeSelector(spec *v1alpha1.AppSpec) map[string]string {
 	return map[string]string{v1alpha1.NodeRoleLabel: spec.AcceptedResourceRoles[0]}
 }
 
-func digest(length int, parts ...string) string {
+// digest is a short name for what it is given.
+func digest(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
-	return hex.EncodeToString(h.Sum(nil))[:length]
+	return hex.EncodeToString(h.Sum(nil))[:10]
 }
 
 // slug makes a DNS label of a name that is a DNS subdomain.
@@ -190,7 +191,7 @@ func labelValue(name string) string {
 	if len(name) <= 63 {
 		return name
 	}
-	return slug(name, 52) + "-" + digest(10, name)
+	return slug(name, 52) + "-" + digest(name)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // read reads an App as a user would write it, with its defaults filled in.
 func read(t *testing.T, file string) *v1alpha1.App {
 	t.Helper()
-	raw, err := os.ReadFile(file) //nolint:gosec // a file of ours
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(out) //nolint:gosec // a file of ours
+			want, err := os.ReadFile(out)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,96 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/testkit"
+)
+
+var _ = Describe("The quick start", func() {
+	It("runs the old hello_world, follows it, upgrades it and takes it back", func(ctx SpecContext) {
+		file := filepath.Join(testkit.Root(), "config", "samples", "hello_world.json")
+		out, err := tool(ctx, "kubectl-kdcos", "apply", "-f", file, "--wait", "--timeout", "90s")
+		Expect(err).NotTo(HaveOccurred(), out)
+		DeferCleanup(func(ctx SpecContext) {
+			_, err := tool(ctx, "kubectl", "delete", "apps.kdcos.io", "--all", "-n", "default", "--wait")
+			Expect(err).NotTo(HaveOccurred())
+		})
+		var apps v1alpha1.AppList
+		Expect(k8s.List(ctx, &apps, client.InNamespace("default"))).To(Succeed())
+		Expect(apps.Items).To(HaveLen(1))
+		app := &apps.Items[0]
+		Expect(app.Annotations).To(HaveKeyWithValue(v1alpha1.IDAnnotation, "/hello_world"))
+		eventuallyReady(ctx, app)
+
+		By("looking at the page")
+		code, body, err := fetch(ctx, "http://"+pods(ctx, app)[0].Status.PodIP+"/")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(code).To(Equal(200))
+		Expect(body).To(And(ContainSubstring("Hello world!"), ContainSubstring("/hello_world"), ContainSubstring("hello_world.instance-")))
+
+		By("asking for its status")
+		out, err = tool(ctx, "kubectl-kdcos", "status", "/hello_world")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(And(ContainSubstring("TASK_RUNNING"), ContainSubstring("hello_world.instance-"+string(pods(ctx, app)[0].UID))))
+
+		By("restarting, listing versions, and going back")
+		first := app.Status.Version
+		before := uids(ctx, app)
+		out, err = tool(ctx, "kubectl-kdcos", "restart", "/hello_world")
+		Expect(err).NotTo(HaveOccurred(), out)
+		Eventually(func() bool {
+			now := uids(ctx, app)
+			return len(now) == 1 && now[0] != before[0]
+		}).WithTimeout(30 * time.Second).Should(BeTrue())
+		eventuallyReady(ctx, app)
+		out, err = tool(ctx, "kubectl-kdcos", "versions", "/hello_world")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(And(ContainSubstring(first), ContainSubstring(app.Status.Version)))
+		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Cpus = new(0.5) })
+		eventuallyReady(ctx, app)
+		out, err = tool(ctx, "kubectl-kdcos", "rollback", "/hello_world", "--to", first)
+		Expect(err).NotTo(HaveOccurred(), out)
+		eventuallyReady(ctx, app)
+		Expect(*app.Spec.Cpus).To(Equal(1.0))
+	})
+
+	It("converts files, and tells of the bad ones", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		Expect(os.WriteFile(filepath.Join(dir, "good.json"), []byte(`[{"id":"/a/b","cmd":"sleep 1","container":{"docker":{"image":"x"}}},{"id":"/c","cmd":"x2","instances":"1"}]`), 0o600)).To(Succeed())
+		Expect(os.WriteFile(filepath.Join(dir, "bad.json"), []byte(`{`), 0o600)).To(Succeed())
+		out, err := tool(ctx, "kubectl-kdcos", "convert", "-f", dir)
+		Expect(err).To(HaveOccurred())
+		Expect(out).To(And(ContainSubstring("name: b"), ContainSubstring("namespace: a"), ContainSubstring("bad.json"), ContainSubstring("/instances")))
+	})
+
+	It("runs every sample", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		files, err := filepath.Glob(filepath.Join(testkit.Root(), "config", "samples", "*.yaml"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(files).NotTo(BeEmpty())
+		for _, file := range files {
+			raw, err := os.ReadFile(file) //nolint:gosec // a file of ours
+			Expect(err).NotTo(HaveOccurred())
+			for _, document := range strings.Split(string(raw), "\n---\n") {
+				app := &v1alpha1.App{}
+				Expect(yaml.UnmarshalStrict([]byte(document), app)).To(Succeed(), file)
+				app.Namespace = namespace
+				delete(app.Annotations, v1alpha1.IDAnnotation)
+				Expect(k8s.Create(ctx, app)).To(Succeed(), file)
+				eventuallyReady(ctx, app)
+			}
+		}
+	})
+})
