@@ -23,7 +23,7 @@ type HealthCheck struct {
 	// portIndex to check: the index of a port of the app. Without port and
 	// portIndex, the first.
 	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=127
+	// +kubebuilder:validation:Maximum=255
 	// +optional
 	PortIndex *int32 `json:"portIndex,omitempty"`
 	// path of an HTTP check. Without it "/".
@@ -126,7 +126,7 @@ type HTTPCheck struct {
 	Port *int32 `json:"port,omitempty"`
 	// portIndex to check: the index of a port of the app.
 	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=127
+	// +kubebuilder:validation:Maximum=255
 	// +optional
 	PortIndex *int32 `json:"portIndex,omitempty"`
 	// path of the page.
@@ -148,7 +148,7 @@ type TCPCheck struct {
 	Port *int32 `json:"port,omitempty"`
 	// portIndex to check: the index of a port of the app.
 	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=127
+	// +kubebuilder:validation:Maximum=255
 	// +optional
 	PortIndex *int32 `json:"portIndex,omitempty"`
 }

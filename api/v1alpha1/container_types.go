@@ -7,7 +7,6 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="self.type == 'MESOS' || has(self.docker)",message="container.type DOCKER needs container.docker"
 // +kubebuilder:validation:XValidation:rule="self.type == 'DOCKER' || !has(self.docker) || !has(self.docker.parameters) || size(self.docker.parameters) == 0",message="container.docker.parameters need container.type DOCKER"
 // +kubebuilder:validation:XValidation:rule="self.type == 'MESOS' || !has(self.docker) || !has(self.docker.pullConfig)",message="container.docker.pullConfig needs container.type MESOS"
-// +kubebuilder:validation:XValidation:rule="self.type == 'MESOS' || !has(self.volumes) || self.volumes.all(v, !has(v.secret))",message="secret volumes need container.type MESOS"
 // +kubebuilder:validation:XValidation:rule="self.type == 'MESOS' || !has(self.linuxInfo)",message="container.linuxInfo needs container.type MESOS"
 type Container struct {
 	// type is the engine the container was made for.
@@ -19,8 +18,8 @@ type Container struct {
 	Docker *DockerContainer `json:"docker,omitempty"`
 	// portMappings are the ports of an app that is not on the host network.
 	// Absent means one port of any number; an empty list means none.
-	// +kubebuilder:validation:MaxItems=128
-	// +kubebuilder:validation:XValidation:rule="self.all(p, !has(p.name) || self.filter(q, has(q.name) && q.name == p.name).size() == 1)",message="port names must be unique"
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:XValidation:rule="[self.filter(p, has(p.name)).map(p, p.name)].all(names, names.all(n, names.indexOf(n) == names.lastIndexOf(n)))",message="port names must be unique"
 	// +listType=atomic
 	// +optional
 	PortMappings []PortMapping `json:"portMappings,omitzero"`
@@ -106,7 +105,7 @@ type PortMapping struct {
 	// +optional
 	Protocol Protocol `json:"protocol,omitempty"`
 	// name of the port.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
 	// +optional
 	Name *string `json:"name,omitempty"`
@@ -325,6 +324,7 @@ type Seccomp struct {
 type IPCMode string
 
 // IPCInfo is a container's share of System V IPC and /dev/shm.
+// +kubebuilder:validation:XValidation:rule="self.mode != 'SHARE_PARENT' || !has(self.shmSize)",message="shmSize is not for mode SHARE_PARENT"
 type IPCInfo struct {
 	// mode of the IPC namespace.
 	// +required

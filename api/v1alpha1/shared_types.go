@@ -215,7 +215,7 @@ type PortDefinition struct {
 	// +optional
 	Protocol Protocol `json:"protocol,omitempty"`
 	// name of the port.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
 	// +optional
 	Name *string `json:"name,omitempty"`
@@ -229,7 +229,7 @@ type PortDefinition struct {
 // Network is a network tasks are on.
 // +kubebuilder:validation:XValidation:rule="self.mode != 'container' || has(self.name)",message="a network of mode container needs a name"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'container' || !has(self.name)",message="only a network of mode container has a name"
-// +kubebuilder:validation:XValidation:rule="self.mode == 'container' || !has(self.labels)",message="only a network of mode container has labels"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'host' || !has(self.labels)",message="a network of mode host has no labels"
 type Network struct {
 	// mode of the network.
 	// +kubebuilder:default=container

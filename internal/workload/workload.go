@@ -101,18 +101,24 @@ func Selector(app *v1alpha1.App) string {
 	return v1alpha1.AppLabel + "=" + labelValue(app.Name)
 }
 
-// Config is the part of an App whose change restarts its tasks: everything but
-// instances and executorResources, as in Marathon, and the request to restart.
-// It returns the hash that names it and the JSON it was made of.
+// Config is what a pod is made from: the spec without the number of instances,
+// as JSON, and the hash that names it. Two Apps with the same hash run the same
+// tasks: as in Marathon, instances and executorResources do not count, and a
+// request to restart does.
 func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 	spec := app.Spec.DeepCopy()
 	spec.Instances = nil
-	spec.ExecutorResources = nil
-	raw, err = json.Marshal(spec)
-	if err != nil {
+	if raw, err = json.Marshal(spec); err != nil {
 		return "", nil, fmt.Errorf("encode configuration: %w", err)
 	}
-	return digest(string(raw), app.Annotations[v1alpha1.RestartedAtAnnotation]), raw, nil
+	named := raw
+	if spec.ExecutorResources != nil {
+		spec.ExecutorResources = nil
+		if named, err = json.Marshal(spec); err != nil {
+			return "", nil, fmt.Errorf("encode configuration: %w", err)
+		}
+	}
+	return digest(string(named), app.Annotations[v1alpha1.RestartedAtAnnotation]), raw, nil
 }
 
 func owner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
