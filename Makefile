@@ -1,0 +1,111 @@
+# `make` lists what there is to do. All that is built or downloaded goes to .local.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .local/bin
+# The local cluster, whatever your environment names; `make deploy KUBECONFIG=...` means another.
+KUBECONFIG := $(CURDIR)/.local/kubeconfig
+# Of the local cluster: real, kind or kwok. Without it, the best that this machine can do.
+PROVIDER ?=
+export KUBECONFIG PROVIDER
+
+TEST_TOOLS := $(BIN)/helm $(BIN)/localcluster
+LINT_TOOLS := $(BIN)/controller-gen $(BIN)/helm $(BIN)/golangci-lint
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export GOFLAGS += -buildvcs=false
+export HELM := $(CURDIR)/$(BIN)/helm
+
+##@ Everyday
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*##/ {printf "  %-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Bring up a cluster, install kdcos, run hello_world.json and show it
+	@hack/demo.sh
+
+test: $(TEST_TOOLS) ## Run all tests this machine can run, and say which it cannot
+	@hack/test.sh unit localcluster fuzz e2e
+
+verify: $(LINT_TOOLS) ## Regenerate, lint, and fail on any difference
+	@hack/verify.sh
+
+##@ Code
+
+generate: $(BIN)/controller-gen ## Generate code, definitions, roles and the chart's copies of them
+	controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt \
+		crd:allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd
+	controller-gen rbac:roleName=kdcos-manager paths=./controllers/... output:rbac:dir=config/rbac
+	rm -rf charts/kdcos/files && mkdir -p charts/kdcos/files/crds
+	cp config/crd/*.yaml charts/kdcos/files/crds/
+	cp config/rbac/role.yaml charts/kdcos/files/
+
+fmt: $(BIN)/golangci-lint ## Format the code
+	golangci-lint fmt ./...
+
+lint: $(LINT_TOOLS) ## Run the linters
+	golangci-lint run ./...
+	cd hack/localcluster && golangci-lint run --config ../../.golangci.yml ./...
+	helm lint --strict --quiet --kube-version 1.36.0 charts/kdcos
+	if command -v shellcheck >/dev/null; then shellcheck hack/*.sh .ci/run; else echo "no shellcheck here: scripts are not linted"; fi
+
+build: ## Build the programs into .local/bin
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/ ./cmd/...
+
+vuln: $(BIN)/govulncheck ## Look for known vulnerabilities (asks the Go vulnerability database)
+	govulncheck ./...
+
+##@ Tests
+
+test-unit: $(TEST_TOOLS) ## Unit tests, and controllers against a real API server
+	@hack/test.sh unit
+
+test-localcluster: ## The local cluster's own tests; as root they run a second cluster
+	@LONG=1 hack/test.sh localcluster
+
+test-e2e: $(TEST_TOOLS) ## End-to-end tests on the local cluster
+	@hack/test.sh e2e
+
+fuzz: ## Fuzz every parser, five minutes each (FUZZTIME)
+	@FUZZTIME=$${FUZZTIME:-5m} hack/test.sh fuzz
+
+##@ Cluster
+
+cluster-up: $(BIN)/localcluster ## Start the local cluster, or repair it
+	localcluster up
+	ln -sf "$$(localcluster assets)/kubectl" $(BIN)/kubectl
+
+cluster-down: $(BIN)/localcluster ## Remove the local cluster and all its traces
+	localcluster down
+
+cluster-status: $(BIN)/localcluster ## Show the local cluster
+	localcluster status
+
+image: build $(BIN)/localcluster ## Make the images of kdcos and of the test server, without Docker
+	@hack/images.sh
+
+deploy: image $(BIN)/helm ## Install kdcos as it is now, or upgrade to it
+	@hack/deploy.sh
+
+undeploy: $(BIN)/helm ## Uninstall kdcos; Apps and their definition stay
+	helm uninstall kdcos --namespace kdcos-system --ignore-not-found --wait
+
+clean: ## Remove what was built (the cluster first: make cluster-down)
+	@if [ -e $(KUBECONFIG) ]; then echo "there is a cluster: make cluster-down first"; exit 1; fi
+	rm -rf .local
+
+# Tools, pinned in go.tools.mod; golangci-lint in a file of its own, since its
+# authors ask not to mix its dependencies with others.
+$(BIN)/controller-gen $(BIN)/helm $(BIN)/govulncheck &: go.tools.mod
+	go build -modfile=$< -ldflags="-s -w" -o $(BIN)/ tool
+
+$(BIN)/golangci-lint: go.lint.mod
+	go build -modfile=$< -ldflags="-s -w" -o $(BIN)/ tool
+
+$(BIN)/localcluster: $(shell find hack/localcluster -name '*.go' -o -name 'go.*')
+	go build -C hack/localcluster -o $(CURDIR)/$@ .
+
+.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e fuzz \
+	cluster-up cluster-down cluster-status image deploy undeploy clean

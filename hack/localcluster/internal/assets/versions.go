@@ -1,0 +1,39 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package assets provides the programs a local cluster runs. It turns pinned Go modules into binaries, and packages of
+// the distribution into an unpacked tree, all in a cache of its own: nothing is ever installed into the system.
+package assets
+
+// The versions of everything that is built. Changing one starts a new cache.
+const (
+	kubernetesVersion = "v1.36.3"
+	etcdVersion       = "v3.6.16"
+	kwokVersion       = "v0.8.0"
+)
+
+const (
+	kubernetesModule = "k8s.io/kubernetes"
+	etcdModule       = "go.etcd.io/etcd/server/v3"
+	kwokModule       = "sigs.k8s.io/kwok"
+)
+
+// component is one binary to build.
+type component struct {
+	name    string
+	module  string
+	pkg     string
+	version string
+}
+
+// components are in the order of building: what fills Go's build cache for the others comes first.
+var components = []component{
+	{"kube-apiserver", kubernetesModule, kubernetesModule + "/cmd/kube-apiserver", kubernetesVersion},
+	{"kube-controller-manager", kubernetesModule, kubernetesModule + "/cmd/kube-controller-manager", kubernetesVersion},
+	{"kube-scheduler", kubernetesModule, kubernetesModule + "/cmd/kube-scheduler", kubernetesVersion},
+	{"kubelet", kubernetesModule, kubernetesModule + "/cmd/kubelet", kubernetesVersion},
+	{"kube-proxy", kubernetesModule, kubernetesModule + "/cmd/kube-proxy", kubernetesVersion},
+	{"kubectl", kubernetesModule, kubernetesModule + "/cmd/kubectl", kubernetesVersion},
+	{"etcd", etcdModule, etcdModule, etcdVersion},
+	{"kwok", kwokModule, kwokModule + "/cmd/kwok", kwokVersion},
+}

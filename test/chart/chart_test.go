@@ -1,0 +1,371 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package chart_test renders the chart as a user would and reads the result as
+// a security reviewer would.
+package chart_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	root      = "../.."
+	namespace = "kdcos-system"
+)
+
+// variants are the ways of installing the chart that every rule must hold for.
+var variants = map[string][]string{
+	"default": nil,
+	"everything": {
+		"replicas=3", "metrics.serviceMonitor.enabled=true", "image.digest=sha256:" + strings.Repeat("0", 64),
+		"priorityClassName=system-cluster-critical", "manager.extraArgs={--zap-stacktrace-level=panic}",
+		"image.pullSecrets[0].name=pull", "nodeSelector.a=b", "podLabels.team=a", "podAnnotations.a=b",
+	},
+	"nothing": {
+		"metrics.enabled=false", "rbac.aggregate=false", "crds.install=false",
+		"serviceAccount.create=false", "serviceAccount.name=mine",
+	},
+}
+
+func TestNoWildcardsAndNoSecrets(t *testing.T) {
+	eachVariant(t, func(t *testing.T, objects []unstructured.Unstructured) {
+		rules := 0
+		for _, o := range objects {
+			if o.GetKind() != "ClusterRole" && o.GetKind() != "Role" {
+				continue
+			}
+			for _, rule := range convert[rbacv1.ClusterRole](t, o).Rules {
+				rules++
+				everything := slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs)
+				for _, word := range everything {
+					if strings.Contains(word, "*") {
+						t.Errorf("%s %s has a wildcard: %v", o.GetKind(), o.GetName(), rule)
+					}
+				}
+				for _, forbidden := range []string{"secrets", "pods/exec", "pods/attach", "nodes/proxy", "impersonate", "escalate", "bind"} {
+					if o.GetKind() == "ClusterRole" && slices.Contains(everything, forbidden) {
+						t.Errorf("%s %s grants %s: %v", o.GetKind(), o.GetName(), forbidden, rule)
+					}
+				}
+			}
+		}
+		if rules == 0 {
+			t.Error("no rule found")
+		}
+	})
+}
+
+// What the Pod Security Standard "restricted" asks for, and a little more.
+func TestPodsAreRestricted(t *testing.T) {
+	eachVariant(t, func(t *testing.T, objects []unstructured.Unstructured) {
+		d := convert[appsv1.Deployment](t, one(t, objects, "Deployment"))
+		pod := d.Spec.Template.Spec
+		if pod.HostNetwork || pod.HostPID || pod.HostIPC || len(pod.Volumes) > 0 {
+			t.Error("the pod uses something of its node")
+		}
+		s := pod.SecurityContext
+		if s == nil || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.RunAsUser == nil || *s.RunAsUser == 0 {
+			t.Error("the pod may run as root")
+		}
+		if s == nil || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+			t.Error("the pod has no seccomp profile RuntimeDefault")
+		}
+		for _, c := range pod.Containers {
+			checkContainer(t, c)
+		}
+	})
+}
+
+func checkContainer(t *testing.T, c corev1.Container) {
+	t.Helper()
+	s := c.SecurityContext
+	if s == nil || s.Capabilities == nil || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(s.Capabilities.Add) > 0 {
+		t.Errorf("container %s does not drop all capabilities", c.Name)
+	}
+	if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation {
+		t.Errorf("container %s allows privilege escalation", c.Name)
+	}
+	if s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
+		t.Errorf("container %s has a writable root file system", c.Name)
+	}
+	if c.LivenessProbe == nil || c.ReadinessProbe == nil {
+		t.Errorf("container %s has no probes", c.Name)
+	}
+	if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
+		t.Errorf("container %s does not say what it needs: %v", c.Name, c.Resources)
+	}
+	if !slices.Contains(c.Args, "--leader-elect") {
+		t.Errorf("container %s works without a lease: %v", c.Name, c.Args)
+	}
+}
+
+// The lease is in the release's namespace, and no other may be touched.
+func TestLeaderElection(t *testing.T) {
+	eachVariant(t, func(t *testing.T, objects []unstructured.Unstructured) {
+		for _, o := range objects {
+			if o.GetKind() != "ClusterRole" && o.GetKind() != "Role" {
+				continue
+			}
+			for _, rule := range convert[rbacv1.ClusterRole](t, o).Rules {
+				if !slices.Contains(rule.Resources, "leases") {
+					continue
+				}
+				if o.GetKind() != "Role" || o.GetNamespace() != namespace {
+					t.Errorf("%s %s grants leases beyond the namespace", o.GetKind(), o.GetName())
+				}
+				if !slices.Equal(rule.Verbs, []string{"create"}) && !slices.Equal(rule.ResourceNames, []string{"manager.kdcos.io"}) {
+					t.Errorf("%s %s grants leases of others: %v", o.GetKind(), o.GetName(), rule)
+				}
+			}
+		}
+		one(t, objects, "Role")
+		one(t, objects, "RoleBinding")
+	})
+}
+
+// Every subject and every role a binding names is the release's own.
+func TestBindings(t *testing.T) {
+	eachVariant(t, func(t *testing.T, objects []unstructured.Unstructured) {
+		account := convert[appsv1.Deployment](t, one(t, objects, "Deployment")).Spec.Template.Spec.ServiceAccountName
+		roles := map[string]bool{}
+		for _, o := range objects {
+			roles[o.GetKind()+"/"+o.GetName()] = true
+		}
+		for _, o := range objects {
+			if !strings.HasSuffix(o.GetKind(), "RoleBinding") {
+				continue
+			}
+			binding := convert[rbacv1.ClusterRoleBinding](t, o)
+			if !roles[binding.RoleRef.Kind+"/"+binding.RoleRef.Name] {
+				t.Errorf("%s %s binds %s, which the chart does not have", o.GetKind(), o.GetName(), binding.RoleRef.Name)
+			}
+			for _, subject := range binding.Subjects {
+				if subject.Kind != "ServiceAccount" || subject.Name != account || subject.Namespace != namespace {
+					t.Errorf("%s %s is for %v, not for the manager", o.GetKind(), o.GetName(), subject)
+				}
+			}
+		}
+	})
+}
+
+// Definitions are the generated ones; Helm upgrades them and never deletes them.
+func TestDefinitions(t *testing.T) {
+	files, err := filepath.Glob(root + "/config/crd/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no generated definitions (%v)", err)
+	}
+	for _, c := range []struct {
+		values []string
+		count  int
+		policy string
+	}{
+		{nil, len(files), "keep"},
+		{[]string{"crds.keep=false"}, len(files), ""},
+		{[]string{"crds.install=false"}, 0, ""},
+	} {
+		var found int
+		for _, o := range render(t, "kdcos", c.values...) {
+			if o.GetKind() != "CustomResourceDefinition" {
+				continue
+			}
+			found++
+			if got := o.GetAnnotations()["helm.sh/resource-policy"]; got != c.policy {
+				t.Errorf("%v: %s has policy %q, want %q", c.values, o.GetName(), got, c.policy)
+			}
+			group, plural := o.Object["spec"].(map[string]any)["group"].(string), strings.Split(o.GetName(), ".")[0]
+			want := decode(t, read(t, root+"/config/crd/"+group+"_"+plural+".yaml"))[0]
+			if !reflect.DeepEqual(o.Object["spec"], want.Object["spec"]) {
+				t.Errorf("%v: %s is not what was generated", c.values, o.GetName())
+			}
+		}
+		if found != c.count {
+			t.Errorf("%v: %d definitions, want %d", c.values, found, c.count)
+		}
+	}
+}
+
+func TestManagerRoleIsTheGeneratedOne(t *testing.T) {
+	want := decode(t, read(t, root+"/config/rbac/role.yaml"))[0]
+	for _, o := range render(t, "kdcos") {
+		if o.GetKind() == "ClusterRole" && o.GetName() == "kdcos-manager" {
+			if !reflect.DeepEqual(o.Object["rules"], want.Object["rules"]) {
+				t.Error("the manager's role is not what was generated: run make generate")
+			}
+			return
+		}
+	}
+	t.Error("no ClusterRole kdcos-manager")
+}
+
+// Users of a namespace get our kinds through the roles they have.
+func TestAggregation(t *testing.T) {
+	want := map[string]struct{ label, resource, verb string }{
+		"kdcos-view": {"rbac.authorization.k8s.io/aggregate-to-view", "apps", "list"},
+		"kdcos-edit": {"rbac.authorization.k8s.io/aggregate-to-edit", "apps/scale", "patch"},
+	}
+	for _, o := range render(t, "kdcos") {
+		w, is := want[o.GetName()]
+		if !is || o.GetKind() != "ClusterRole" {
+			continue
+		}
+		delete(want, o.GetName())
+		granted := slices.ContainsFunc(convert[rbacv1.ClusterRole](t, o).Rules, func(r rbacv1.PolicyRule) bool {
+			return slices.Contains(r.Resources, w.resource) && slices.Contains(r.Verbs, w.verb)
+		})
+		if o.GetLabels()[w.label] != "true" || !granted {
+			t.Errorf("%s: want label %s and %s %s", o.GetName(), w.label, w.verb, w.resource)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
+	}
+}
+
+func TestOptionalObjects(t *testing.T) {
+	for _, c := range []struct {
+		values []string
+		kind   string
+		count  int
+	}{
+		{nil, "PodDisruptionBudget", 0},
+		{[]string{"replicas=2"}, "PodDisruptionBudget", 1},
+		{[]string{"replicas=2", "podDisruptionBudget.enabled=false"}, "PodDisruptionBudget", 0},
+		{nil, "ServiceMonitor", 0},
+		{[]string{"metrics.serviceMonitor.enabled=true"}, "ServiceMonitor", 1},
+		{[]string{"metrics.serviceMonitor.enabled=true", "metrics.enabled=false"}, "ServiceMonitor", 0},
+		{nil, "Service", 1},
+		{[]string{"metrics.enabled=false"}, "Service", 0},
+	} {
+		got := 0
+		for _, o := range render(t, "kdcos", c.values...) {
+			if o.GetKind() == c.kind {
+				got++
+			}
+		}
+		if got != c.count {
+			t.Errorf("%v: %d of kind %s, want %d", c.values, got, c.kind, c.count)
+		}
+	}
+}
+
+// Two releases do not meet, whatever their names.
+func TestNames(t *testing.T) {
+	seen := map[string]string{}
+	for _, release := range []string{"kdcos", "other", "other-kdcos-2"} {
+		for _, o := range render(t, release, "crds.install=false") {
+			key := o.GetKind() + "/" + o.GetName()
+			if seen[key] != "" && seen[key] != release {
+				t.Errorf("releases %s and %s both have %s", seen[key], release, key)
+			}
+			seen[key] = release
+		}
+	}
+}
+
+func TestSchemaRefuses(t *testing.T) {
+	for _, value := range []string{
+		"replica=2", "image.pullPolicy=Sometimes", "image.digest=abc", "manager.rootNamespace=Not_A_Name",
+		"manager.hostPorts=20000", "manager.workers=0", "metrics.port=70000", "serviceAccount.create=false",
+	} {
+		if out, err := template("kdcos", value); err == nil {
+			t.Errorf("%s is taken:\n%.200s", value, out)
+		}
+	}
+}
+
+func eachVariant(t *testing.T, check func(*testing.T, []unstructured.Unstructured)) {
+	t.Helper()
+	for name, values := range variants {
+		t.Run(name, func(t *testing.T) { check(t, render(t, "kdcos", values...)) })
+	}
+}
+
+func render(t *testing.T, release string, values ...string) []unstructured.Unstructured {
+	t.Helper()
+	out, err := template(release, values...)
+	if err != nil {
+		t.Fatalf("helm template %v: %v", values, err)
+	}
+	return decode(t, out)
+}
+
+// template runs Helm: the binary that $HELM names, or the pinned one.
+func template(release string, values ...string) ([]byte, error) {
+	args := []string{"template", release, root + "/charts/kdcos", "--namespace", namespace, "--kube-version", "1.36.0"}
+	for _, value := range values {
+		args = append(args, "--set", value)
+	}
+	command := exec.Command("go", append([]string{"tool", "-modfile=" + root + "/go.tools.mod", "helm"}, args...)...)
+	if helm := os.Getenv("HELM"); helm != "" {
+		command = exec.Command(helm, args...)
+	}
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		out = stderr.Bytes()
+	}
+	return out, err
+}
+
+func decode(t *testing.T, stream []byte) []unstructured.Unstructured {
+	t.Helper()
+	var all []unstructured.Unstructured
+	for document := range strings.SplitSeq("\n"+string(stream), "\n---\n") {
+		object := map[string]any{}
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatal(err)
+		}
+		if len(object) > 0 {
+			all = append(all, unstructured.Unstructured{Object: object})
+		}
+	}
+	return all
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func one(t *testing.T, objects []unstructured.Unstructured, kind string) unstructured.Unstructured {
+	t.Helper()
+	var all []unstructured.Unstructured
+	for _, o := range objects {
+		if o.GetKind() == kind {
+			all = append(all, o)
+		}
+	}
+	if len(all) != 1 {
+		t.Fatalf("%d of kind %s, want one", len(all), kind)
+	}
+	return all[0]
+}
+
+func convert[T any](t *testing.T, o unstructured.Unstructured) T {
+	t.Helper()
+	var into T
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, &into, true); err != nil {
+		t.Fatalf("%s %s: %v", o.GetKind(), o.GetName(), err)
+	}
+	return into
+}
