@@ -49,11 +49,11 @@ func definitions(data string) [][]byte {
 	files, err := filepath.Glob(filepath.Join(data, "marathon", "apps", "*.json"))
 	Expect(err).NotTo(HaveOccurred())
 	for _, file := range append(files, filepath.Join(data, "marathon", "hello_world.json")) {
-		document, err := os.ReadFile(file) //nolint:gosec // the recorded data
+		document, err := os.ReadFile(file)
 		Expect(err).NotTo(HaveOccurred())
 		all = append(all, document)
 	}
-	packed, err := os.Open(filepath.Join(data, "universe", "renders-dev.jsonl.gz")) //nolint:gosec // the recorded data
+	packed, err := os.Open(filepath.Join(data, "universe", "renders-dev.jsonl.gz"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return all
 	}

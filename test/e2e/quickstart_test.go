@@ -81,7 +81,7 @@ var _ = Describe("The quick start", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(files).NotTo(BeEmpty())
 		for _, file := range files {
-			raw, err := os.ReadFile(file) //nolint:gosec // a file of ours
+			raw, err := os.ReadFile(file)
 			Expect(err).NotTo(HaveOccurred())
 			for _, document := range strings.Split(string(raw), "\n---\n") {
 				app := &v1alpha1.App{}
