@@ -66,7 +66,7 @@ test_e2e() {
   make --no-print-directory deploy || { failed=1; return; }
   localcluster load .local/images/web.tar
   # shellcheck disable=SC2086
-  run go test -count=1 -timeout 40m ${TESTFLAGS:-} ./test/e2e/...
+  run go test -v -count=1 -timeout 40m ${TESTFLAGS:-} ./test/e2e/... -ginkgo.v
   if [ "$was_up" = 0 ] && [ "$failed" = 0 ]; then
     localcluster down
   fi

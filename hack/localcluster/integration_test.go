@@ -26,6 +26,7 @@ import (
 
 	"github.com/kdcos/kdcos/hack/localcluster/internal/cluster"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/kube"
+	"github.com/kdcos/kdcos/hack/localcluster/internal/realcluster"
 )
 
 const testImage = "localcluster.test/echo:1"
@@ -43,6 +44,9 @@ func newBench(t *testing.T) *bench {
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("real nodes need root")
+	}
+	if shortage := realcluster.InotifyShortage(3); shortage != "" {
+		t.Skip(shortage)
 	}
 	dir := t.TempDir()
 	b := &bench{T: t, program: filepath.Join(dir, "localcluster"), state: filepath.Join(dir, "state")}

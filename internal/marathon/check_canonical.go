@@ -59,6 +59,8 @@ func checkIDs(a *App, p *problems) {
 		if err := pathid.ValidateGroup(dependency); err != nil {
 			p.add(index("/dependencies", i), err.Error())
 		}
+		itself := strings.HasPrefix(a.ID+"/", strings.TrimSuffix(dependency, "/")+"/")
+		p.check(!itself, "", "Dependency graph has cyclic dependencies.")
 	}
 }
 

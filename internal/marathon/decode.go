@@ -47,6 +47,9 @@ func (i Item) ToApp(opts Options) (*v1alpha1.App, error) {
 	if i.Err != nil {
 		return nil, i.Err
 	}
+	if i.App == nil {
+		return ToApp(nil, opts)
+	}
 	base, err := pathid.Canonical(opts.Base, i.Group)
 	if err != nil {
 		return nil, invalid("/id", err.Error())

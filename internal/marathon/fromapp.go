@@ -4,6 +4,7 @@
 package marathon
 
 import (
+	"errors"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -18,6 +19,9 @@ import (
 // The App is not changed and shares nothing with the result. Of opts only
 // RootNamespace counts. The error is about the App's name, which may have no id.
 func FromApp(app *v1alpha1.App, opts Options) (*App, error) {
+	if app == nil {
+		return nil, errors.New("there is no App")
+	}
 	id, err := opts.mapping().ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
 	if err != nil {
 		return nil, err

@@ -75,7 +75,7 @@ func TestExpensiveRule(t *testing.T) {
 		"self.env.all(a, self.env.all(b, self.env.all(c, a.name != b.name || b.name != c.name)))": "estimated rule cost exceeds budget",
 		"self.nosuch == 1": "undefined field 'nosuch'",
 	} {
-		changed := strings.Replace(string(data), "- message: '"+anchor+"'", "- message: x\n                rule: '"+rule+"'\n              - message: '"+anchor+"'", 1)
+		changed := strings.Replace(string(data), "- message: '"+anchor+"'", "- message: x\n              rule: '"+rule+"'\n            - message: '"+anchor+"'", 1)
 		if changed == string(data) {
 			t.Fatal("the definition has changed its form: nothing was put in")
 		}

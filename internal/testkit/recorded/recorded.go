@@ -23,7 +23,7 @@ const Variable = "KDCOS_DATA"
 func Data(t testing.TB) string {
 	t.Helper()
 	if dir := os.Getenv(Variable); dir != "" {
-		if _, err := os.Stat(dir); err != nil { //nolint:gosec // a directory that the environment names is what this is for
+		if _, err := os.Stat(dir); err != nil {
 			t.Fatalf("%s: %v", Variable, err)
 		}
 		return dir

@@ -26,6 +26,9 @@ const (
 	waitPause   = 50 * time.Millisecond
 )
 
+// capDACOverride is CAP_DAC_OVERRIDE, which package syscall does not name.
+const capDACOverride = 1
+
 // service is one supervised program.
 type service struct {
 	spec.Service
@@ -149,10 +152,15 @@ func (s *service) start() (int, error) {
 		return 0, err
 	}
 	defer null.Close() //nolint:errcheck // read only
+	attributes := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if s.User != 0 {
+		attributes.Credential = &syscall.Credential{Uid: s.User, Gid: s.User}
+		attributes.AmbientCaps = []uintptr{capDACOverride}
+	}
 	return syscall.ForkExec(s.Args[0], s.Args, &syscall.ProcAttr{
 		Env:   s.Env,
 		Dir:   "/",
 		Files: []uintptr{null.Fd(), s.log.Fd(), s.log.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		Sys:   attributes,
 	})
 }

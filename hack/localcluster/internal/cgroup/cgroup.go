@@ -31,6 +31,8 @@ type Host struct {
 	// controllers.
 	Unified bool
 	trees   []string
+	// idle is the version 2 tree beside version 1, where runtimes make groups nevertheless.
+	idle []string
 }
 
 // Detect finds the mounted trees.
@@ -59,7 +61,7 @@ func hostOf(mounts []*mountinfo.Info) Host {
 	}
 	slices.Sort(v1)
 	if len(v1) > 0 {
-		return Host{trees: slices.Compact(v1)}
+		return Host{trees: slices.Compact(v1), idle: v2}
 	}
 	if len(v2) > 0 {
 		return Host{Unified: true, trees: v2[:1]}
@@ -139,7 +141,7 @@ func (h Host) Procs(group string) []string {
 func (h Host) Processes(group string) ([]process.Process, error) {
 	seen := map[int]bool{}
 	var found []process.Process
-	for _, tree := range h.trees {
+	for _, tree := range slices.Concat(h.trees, h.idle) {
 		err := eachGroup(filepath.Join(tree, group), func(dir string) error {
 			data, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 			if err != nil {
@@ -166,7 +168,7 @@ func (h Host) Processes(group string) ([]process.Process, error) {
 
 // Remove deletes the group and all groups below it. Processes that are just ending keep a group busy for a moment.
 func (h Host) Remove(ctx context.Context, group string) error {
-	for _, tree := range h.trees {
+	for _, tree := range slices.Concat(h.trees, h.idle) {
 		err := removeTree(ctx, filepath.Join(tree, group))
 		if err != nil {
 			return fmt.Errorf("remove cgroup: %w", err)

@@ -32,7 +32,10 @@ func TestHostOf(t *testing.T) {
 		{
 			name:   "version 1 with an unused version 2 tree",
 			mounts: []*mountinfo.Info{v1("pids"), v1("cpu"), {FSType: "cgroup2", Mountpoint: "/sys/fs/cgroup/unified"}},
-			want:   Host{trees: []string{"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/pids"}},
+			want: Host{
+				trees: []string{"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/pids"},
+				idle:  []string{"/sys/fs/cgroup/unified"},
+			},
 		},
 		{
 			name: "mounted twice", mounts: []*mountinfo.Info{v1("cpu"), v1("cpu")},
@@ -43,7 +46,7 @@ func TestHostOf(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := hostOf(tt.mounts)
-			if got.Unified != tt.want.Unified || !slices.Equal(got.trees, tt.want.trees) {
+			if got.Unified != tt.want.Unified || !slices.Equal(got.trees, tt.want.trees) || !slices.Equal(got.idle, tt.want.idle) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -106,7 +109,10 @@ func TestCreateDelegatesControllers(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	tree := t.TempDir()
-	host := Host{trees: []string{tree}}
+	idle := t.TempDir()
+	host := Host{trees: []string{tree}, idle: []string{idle}}
+	// A runtime made this one.
+	writeFiles(t, filepath.Join(idle, "kdcos/a"), nil)
 	for _, group := range []string{"/kdcos/a/b/c", "/kdcos/d", "/other/e"} {
 		if err := host.Create(group); err != nil {
 			t.Fatal(err)
@@ -117,8 +123,10 @@ func TestRemove(t *testing.T) {
 	if err := host.Remove(ctx, "/kdcos"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(tree, "kdcos")); !os.IsNotExist(err) {
-		t.Errorf("group is still there: %v", err)
+	for _, dir := range []string{tree, idle} {
+		if _, err := os.Stat(filepath.Join(dir, "kdcos")); !os.IsNotExist(err) {
+			t.Errorf("group is still there: %v", err)
+		}
 	}
 	if _, err := os.Stat(filepath.Join(tree, "other/e")); err != nil {
 		t.Errorf("a foreign group was removed: %v", err)

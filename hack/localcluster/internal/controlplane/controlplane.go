@@ -41,6 +41,8 @@ type ControlPlane struct {
 	// Services and Pods are the address ranges; KubernetesService is the first address of Services.
 	Services, Pods    netip.Prefix
 	KubernetesService netip.Addr
+	// User is the user that the services run as, if not the one who starts them.
+	User uint32
 	// Alone says that nothing but this machine ever reaches the API server, which then has no address to publish as
 	// the Service "kubernetes".
 	Alone bool

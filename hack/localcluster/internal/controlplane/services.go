@@ -31,6 +31,7 @@ func (c *ControlPlane) Service(name, waitFor string, args ...string) spec.Servic
 		Env:     []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + c.Dir, "TMPDIR=" + c.Dir},
 		Log:     filepath.Join(c.LogDir, name+".log"),
 		WaitFor: waitFor,
+		User:    c.User,
 	}
 }
 

@@ -49,7 +49,9 @@ func Available(ctx context.Context) error {
 func docker(ctx context.Context, args ...string) error {
 	output, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("docker %s: %w: %s", args[0], err, strings.TrimSpace(string(output)))
+		// Docker says the most important thing last.
+		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+		return fmt.Errorf("docker %s: %w: %s", args[0], err, lines[len(lines)-1])
 	}
 	return nil
 }

@@ -111,7 +111,6 @@ func (n Node) render() (map[string][]byte, error) {
 		"containerd.toml":    "containerd.toml",
 		"cni/kdcos.conflist": "cni.conflist",
 		"kubelet.yaml":       "kubelet.yaml",
-		"kube-proxy.yaml":    "kube-proxy.yaml",
 	} {
 		var b bytes.Buffer
 		if err := templates.ExecuteTemplate(&b, name, data); err != nil {
@@ -234,7 +233,20 @@ func (n Node) services() []spec.Service {
 			"--kubeconfig="+insideEtc+"/"+KubeletKubeconfig,
 			"--hostname-override="+n.Name,
 			"--node-ip="+n.Address.String()),
+		// Flags instead of a file: kube-proxy would watch the file, and root has few inotify instances.
 		service("kube-proxy", n.APIServer, insideBin+"/kube-proxy",
-			"--config="+insideEtc+"/kube-proxy.yaml"),
+			"--kubeconfig="+insideEtc+"/"+KubeProxyKubeconfig,
+			"--proxy-mode=nftables",
+			"--hostname-override="+n.Name,
+			"--bind-address="+n.Address.String(),
+			"--detect-local-mode=ClusterCIDR",
+			"--cluster-cidr="+n.AllPods.String(),
+			"--healthz-bind-address=127.0.0.1:10256",
+			"--metrics-bind-address=127.0.0.1:10249",
+			// The limits of connection tracking belong to the host.
+			"--conntrack-max-per-core=0",
+			"--conntrack-min=0",
+			"--conntrack-tcp-timeout-established=0",
+			"--conntrack-tcp-timeout-close-wait=0"),
 	}
 }

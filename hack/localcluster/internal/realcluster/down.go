@@ -23,19 +23,23 @@ import (
 // Down goes by the identity of the cluster and by what is there, not by records: it works on half a cluster as well,
 // and on one whose state directory is gone.
 func (p *Provider) Down(ctx context.Context) error {
+	if err := p.sweep(ctx); err != nil {
+		return fmt.Errorf("take the cluster down: %w", err)
+	}
+	return p.State.Remove()
+}
+
+// sweep removes all of the cluster but its files.
+func (p *Provider) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, downPatience)
 	defer cancel()
 	// A step that fails does not keep the others from being done.
-	err := errors.Join(
+	return errors.Join(
 		p.endMachines(ctx),
 		network.RemoveLink(p.link()),
 		p.removeCgroups(ctx),
 		p.unmount(),
 	)
-	if err != nil {
-		return fmt.Errorf("take the cluster down: %w", err)
-	}
-	return p.State.Remove()
 }
 
 func (p *Provider) endMachines(ctx context.Context) error {

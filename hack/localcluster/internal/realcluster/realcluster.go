@@ -126,8 +126,13 @@ func (s *session) controlPlane(bin string) *controlplane.ControlPlane {
 		Services:          s.plan.Services(),
 		Pods:              s.plan.Pods(),
 		KubernetesService: s.plan.KubernetesService(),
+		User:              s.controlPlaneUser(),
 	}
 }
+
+// controlPlaneUser is a user of the cluster's own, far from those that anybody has. The API server takes a lot of
+// inotify instances, of which root has few: nodes need them.
+func (s *session) controlPlaneUser() uint32 { return 1<<30 + s.State.Seed()>>8 }
 
 func (s *session) node(n cluster.Node, programs programs) node.Node {
 	group := s.group() + "/" + n.Name

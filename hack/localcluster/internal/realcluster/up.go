@@ -83,7 +83,7 @@ func (p *Provider) foundation(ctx context.Context, nodes []cluster.Node, program
 		return nil, machine.Running{}, err
 	}
 	defer release()
-	s, err := p.decide(nodes)
+	s, err := p.decide(ctx, nodes)
 	if err != nil {
 		return nil, machine.Running{}, err
 	}
@@ -99,7 +99,7 @@ func (p *Provider) foundation(ctx context.Context, nodes []cluster.Node, program
 
 // decide records which nodes and addresses the cluster has. Addresses stay what they are once they are chosen: etcd
 // knows them.
-func (p *Provider) decide(nodes []cluster.Node) (*session, error) {
+func (p *Provider) decide(ctx context.Context, nodes []cluster.Node) (*session, error) {
 	record, err := p.State.Load()
 	if err != nil {
 		return nil, err
@@ -109,6 +109,10 @@ func (p *Provider) decide(nodes []cluster.Node) (*session, error) {
 		return nil, err
 	}
 	if record == nil || record.Plan == nil {
+		// Somebody may have removed the state directory below a running cluster.
+		if err := p.sweep(ctx); err != nil {
+			return nil, fmt.Errorf("remove the rest of an older cluster: %w", err)
+		}
 		plan, err := network.Choose(occupied, p.State.Seed())
 		if err != nil {
 			return nil, err
@@ -145,7 +149,7 @@ func (s *session) startControlPlane(programs programs) (machine.Running, error) 
 		return machine.Running{}, err
 	}
 	if _, ok, err := s.machine(controlPlaneName).Find(); err == nil && !ok {
-		if shortage := inotifyShortage(len(s.record.Nodes)); shortage != "" {
+		if shortage := InotifyShortage(len(s.record.Nodes)); shortage != "" {
 			s.Say("this may fail: %s", shortage)
 		}
 		s.Say("starting the control plane")
@@ -281,10 +285,18 @@ func (s *session) waitForNodes(ctx context.Context, client *kube.Client, nodes [
 			return err
 		}
 		if err := client.WaitBack(ctx, n.Name, started); err != nil {
-			return s.logHint(fmt.Errorf("wait for nodes: %w", causeOf(ctx, err)), "kubelet-"+n.Name+".log")
+			return s.logHint(hintOfShortage(fmt.Errorf("wait for nodes: %w", causeOf(ctx, err))), "kubelet-"+n.Name+".log")
 		}
 	}
 	return nil
+}
+
+// hintOfShortage adds the reason why kubelets end most often, if it may be the one.
+func hintOfShortage(err error) error {
+	if shortage := inotifyShortage(inotifyOfNode); shortage != "" {
+		return fmt.Errorf("%w; perhaps because %s", err, shortage)
+	}
+	return err
 }
 
 // waitForServices waits until all services of the machine run, and returns when the named one started.
@@ -315,7 +327,7 @@ func (s *session) waitForServices(ctx context.Context, name, service string) (st
 		}
 		select {
 		case <-ctx.Done():
-			return time.Time{}, causeOf(ctx, fmt.Errorf("%s of %s does not run; see %s", missing, name, m.Log))
+			return time.Time{}, hintOfShortage(causeOf(ctx, fmt.Errorf("%s of %s does not run; see %s", missing, name, m.Log)))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

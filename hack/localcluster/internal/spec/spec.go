@@ -45,6 +45,9 @@ type Service struct {
 	Env  []string `json:"env,omitempty"`
 	// Log is the file that standard output and error are appended to, as seen from outside the machine.
 	Log string `json:"log"`
+	// User is the user to run as, instead of the one who starts the machine. It may still touch all files: the point is
+	// not to be contained, but to be counted apart where the kernel limits what one user may have.
+	User uint32 `json:"user,omitempty"`
 	// WaitFor is what has to be there before the service starts: a TCP address that accepts connections, or an HTTPS
 	// URL that answers with success, whoever signed its certificate.
 	WaitFor string `json:"waitFor,omitempty"`
