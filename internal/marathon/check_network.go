@@ -62,7 +62,13 @@ func checkPortMappings(a *App, p *problems) {
 			containers++
 		}
 	}
+	if len(names) > boundNetworks {
+		return // far too many, which is said elsewhere
+	}
 	for i, m := range mappings {
+		if len(m.NetworkNames) > boundNetworks {
+			continue
+		}
 		p.check(containers <= 1 || m.HostPort == nil || len(m.NetworkNames) == 1, index(path, i), networkNameRequired)
 		for j, name := range m.NetworkNames {
 			p.check(slices.Contains(names, name), index(index(path, i)+"/networkNames", j), "is not one of ("+strings.Join(names, ",")+")")

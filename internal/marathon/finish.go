@@ -4,8 +4,6 @@
 package marathon
 
 import (
-	"slices"
-
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -77,9 +75,11 @@ func settlePort(port, portIndex **int32) {
 
 // distinct returns the members in their order, each once; nil if there are none.
 func distinct[T comparable](items []T) []T {
+	seen := make(map[T]bool, len(items))
 	var out []T
 	for _, item := range items {
-		if !slices.Contains(out, item) {
+		if !seen[item] {
+			seen[item] = true
 			out = append(out, item)
 		}
 	}

@@ -54,12 +54,11 @@ func (a *App) canonicalIDs(base string, p *problems) {
 	a.ID = id
 	var dependencies []string
 	for _, dependency := range a.Dependencies {
-		id, err := pathid.Canonical(base, dependency)
-		if err == nil && !slices.Contains(dependencies, id) {
+		if id, err := pathid.Canonical(base, dependency); err == nil {
 			dependencies = append(dependencies, id)
 		}
 	}
-	a.Dependencies = dependencies
+	a.Dependencies = distinct(dependencies)
 }
 
 // translate puts canonical fields in the place of deprecated ones. The order of
@@ -182,10 +181,9 @@ func (a *App) settlePortMappings(declared int) {
 	if c.PortMappings == nil {
 		c.PortMappings = defaultPortMappings()
 	}
-	for len(c.PortMappings) < declared {
-		m := PortMapping{}
-		m.fill()
-		c.PortMappings = append(slices.Clip(c.PortMappings), m)
+	if missing := declared - len(c.PortMappings); missing > 0 {
+		more := each(make([]PortMapping, missing), (*PortMapping).fill)
+		c.PortMappings = slices.Concat(c.PortMappings, more)
 	}
 }
 

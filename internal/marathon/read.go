@@ -151,17 +151,7 @@ func list[T any](read reader[T]) reader[[]T] {
 
 // set reads an array of which equal members count once.
 func set[T comparable](read reader[T]) reader[[]T] {
-	return func(n node) []T {
-		out := []T{}
-		seen := map[T]bool{}
-		for _, v := range list(read)(n) {
-			if !seen[v] {
-				seen[v] = true
-				out = append(out, v)
-			}
-		}
-		return out
-	}
+	return func(n node) []T { return orEmpty(distinct(list(read)(n))) }
 }
 
 // tuples reads an array of arrays of strings, of which equal ones count once.

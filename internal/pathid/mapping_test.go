@@ -132,7 +132,7 @@ func TestInjective(t *testing.T) {
 		return s
 	}
 	objects, hashedNames := map[string]string{}, 0
-	for range 30000 {
+	for range 10000 {
 		id := ""
 		for range 1 + random.IntN(4) {
 			id += "/" + segment()

@@ -32,9 +32,10 @@ var templates = template.Must(template.ParseFS(templateFiles, "templates/*"))
 
 // Where a node sees its files. They lie in /run, which is the node's own.
 const (
-	insideBin      = "/run/kdcos/bin"
 	insidePackages = "/run/kdcos/packages"
 	insideEtc      = "/run/kdcos/etc"
+	// InsideBin is where a machine sees the Kubernetes programs.
+	InsideBin = "/run/kdcos/bin"
 	// Socket is containerd's. It is not at the usual place, so that nobody ever means a node and reaches the host.
 	Socket = "/run/kdcos/containerd.sock"
 )
@@ -157,7 +158,7 @@ func snapshotter(dir string) string {
 func (n Node) Machine() spec.Machine {
 	mounts := []spec.Mount{
 		{Type: "tmpfs", Target: "/run", Data: "mode=755"},
-		{Type: "bind", Source: n.Bin, Target: insideBin},
+		{Type: "bind", Source: n.Bin, Target: InsideBin},
 		{Type: "bind", Source: n.Etc(), Target: insideEtc},
 	}
 	if _, err := os.Stat(n.Tools.Unpacked); err == nil {
@@ -228,13 +229,13 @@ func (n Node) services() []spec.Service {
 	return []spec.Service{
 		service("containerd", "", n.Tools.Under(insidePackages).Programs["containerd"],
 			"--config="+insideEtc+"/containerd.toml"),
-		service("kubelet", n.APIServer, insideBin+"/kubelet",
+		service("kubelet", n.APIServer, InsideBin+"/kubelet",
 			"--config="+insideEtc+"/kubelet.yaml",
 			"--kubeconfig="+insideEtc+"/"+KubeletKubeconfig,
 			"--hostname-override="+n.Name,
 			"--node-ip="+n.Address.String()),
 		// Flags instead of a file: kube-proxy would watch the file, and root has few inotify instances.
-		service("kube-proxy", n.APIServer, insideBin+"/kube-proxy",
+		service("kube-proxy", n.APIServer, InsideBin+"/kube-proxy",
 			"--kubeconfig="+insideEtc+"/"+KubeProxyKubeconfig,
 			"--proxy-mode=nftables",
 			"--hostname-override="+n.Name,

@@ -137,7 +137,7 @@ func (p *Provider) stillFree(plan network.Plan, occupied []netip.Prefix) error {
 }
 
 func (s *session) startControlPlane(programs programs) (machine.Running, error) {
-	cp := s.controlPlane(programs.bin)
+	cp := s.controlPlane(node.InsideBin)
 	if err := cp.Prepare(); err != nil {
 		return machine.Running{}, err
 	}
@@ -158,8 +158,13 @@ func (s *session) startControlPlane(programs programs) (machine.Running, error) 
 		Hostname:    controlPlaneName,
 		Isolated:    true,
 		CgroupProcs: s.cgroups.Procs(group),
-		Interface:   network.SwitchLink,
-		Services:    cp.ServiceList(),
+		// The user of the services may not reach the cache, which can lie in root's home.
+		Mounts: []spec.Mount{
+			{Type: "tmpfs", Target: "/run", Data: "mode=755"},
+			{Type: "bind", Source: programs.bin, Target: node.InsideBin},
+		},
+		Interface: network.SwitchLink,
+		Services:  cp.ServiceList(),
 	})
 }
 
