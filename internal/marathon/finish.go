@@ -4,6 +4,9 @@
 package marathon
 
 import (
+	"slices"
+	"strings"
+
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -31,6 +34,30 @@ func (a *App) finishContainer() {
 			}
 		}
 	})
+}
+
+// finishConstraints writes constraints in one way: operators in upper case,
+// numbers without a sign, and IS with a value, since none is as good as "".
+func (a *App) finishConstraints() {
+	out := [][]string{}
+	for _, c := range a.Constraints {
+		c = slices.Clone(c)
+		if len(c) > 1 {
+			c[1] = string(operator(c[1]))
+			switch c[1] {
+			case string(v1alpha1.ConstraintGroupBy), string(v1alpha1.ConstraintMaxPer):
+				for i := 2; i < len(c); i++ {
+					c[i] = strings.TrimPrefix(c[i], "+")
+				}
+			case string(v1alpha1.ConstraintIs):
+				if len(c) == 2 {
+					c = append(c, "")
+				}
+			}
+		}
+		out = append(out, c)
+	}
+	a.Constraints = unlike(out)
 }
 
 // finishChecks does the same to checks: which members count follows from the

@@ -249,6 +249,7 @@ func (a *App) finish(opts Options) {
 		}
 	}
 	a.finishContainer()
+	a.finishConstraints()
 	a.finishChecks()
 	a.Residency = nil
 	if a.resident() {

@@ -180,22 +180,13 @@ func operator(s string) v1alpha1.ConstraintOperator {
 	return v1alpha1.ConstraintOperator(strings.ToUpper(s))
 }
 
-// constraintSpec turns triples into objects. IS may lack a value, which is as
-// good as an empty one.
+// constraintSpec turns triples into objects.
 func constraintSpec(constraints [][]string) []v1alpha1.Constraint {
 	var out []v1alpha1.Constraint
 	for _, c := range constraints {
 		constraint := v1alpha1.Constraint{Field: c[0], Operator: operator(c[1])}
 		if len(c) == 3 {
 			constraint.Value = ptr.To(c[2])
-		}
-		switch constraint.Operator {
-		case v1alpha1.ConstraintGroupBy, v1alpha1.ConstraintMaxPer:
-			if constraint.Value != nil {
-				constraint.Value = ptr.To(strings.TrimPrefix(c[2], "+"))
-			}
-		case v1alpha1.ConstraintIs:
-			orElse(&constraint.Value, "")
 		}
 		out = append(out, constraint)
 	}
