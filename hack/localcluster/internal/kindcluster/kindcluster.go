@@ -67,6 +67,9 @@ func (p *Provider) complete() string { return filepath.Join(p.State.Cluster(), "
 
 // Up makes the cluster, or brings containers that stopped or were cut off back.
 func (p *Provider) Up(ctx context.Context, all []cluster.Node) error {
+	if err := Available(ctx); err != nil {
+		return err
+	}
 	record, err := p.State.Load()
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -28,6 +29,9 @@ import (
 
 // Up makes everything as it has to be, step by step; a step that finds its work done does nothing.
 func (p *Provider) Up(ctx context.Context, nodes []cluster.Node) error {
+	if os.Geteuid() != 0 {
+		return errors.New("real nodes need root; --provider kwok does without")
+	}
 	if len(nodes) > network.MaxNodes {
 		return fmt.Errorf("a cluster has at most %d nodes", network.MaxNodes)
 	}
