@@ -90,6 +90,6 @@ done
     printf '%s\n' "${left_out[@]}"
   fi
   printf '\n== results\n'
-  grep -E '^(ok\s|FAIL\s|---|panic:)' "$output" || echo "FAIL	no test ran"
+  grep -E '^(ok\s|FAIL\s|--- |panic:)' "$output" || echo "FAIL	no test ran"
 } | tee "$results"
 exit "$failed"
