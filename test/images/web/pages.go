@@ -20,9 +20,13 @@ type app struct {
 	started time.Time
 	sick    atomic.Bool
 	exit    func(code int)
+	// requests are those that came in so far.
+	requests *requests
 }
 
-func newApp(started time.Time) *app { return &app{started: started, exit: os.Exit} }
+func newApp(started time.Time) *app {
+	return &app{started: started, exit: os.Exit, requests: &requests{started: started, seen: map[string]*visits{}}}
+}
 
 // lifetime fires when the app is to end by itself, if ever.
 func (*app) lifetime() <-chan time.Time {
@@ -74,11 +78,13 @@ func (a *app) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.info()) })
 	mux.HandleFunc("GET /env", func(w http.ResponseWriter, _ *http.Request) { answer(w, environment()) })
+	mux.HandleFunc("GET /inspect", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.inspect()) })
 	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("POST /health/{state}", a.setHealth)
 	mux.HandleFunc("/delay", delay)
+	mux.HandleFunc("/status/{code}", status)
 	mux.HandleFunc("/exit", a.end)
-	return mux
+	return a.requests.count(mux)
 }
 
 func (a *app) health(w http.ResponseWriter, _ *http.Request) {
@@ -108,6 +114,16 @@ func delay(w http.ResponseWriter, r *http.Request) {
 	if sleep(r.Context(), d) == nil {
 		fmt.Fprintln(w, "answered after", d)
 	}
+}
+
+// status answers with the code that it is asked for.
+func status(w http.ResponseWriter, r *http.Request) {
+	code, err := strconv.Atoi(r.PathValue("code"))
+	if err != nil || code < 101 || code > 999 {
+		http.Error(w, "a code is a number from 101 to 999", http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(code)
 }
 
 func (a *app) end(w http.ResponseWriter, r *http.Request) {
