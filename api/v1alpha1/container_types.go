@@ -106,7 +106,7 @@ type PortMapping struct {
 	Protocol Protocol `json:"protocol,omitempty"`
 	// name of the port.
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 	// +optional
 	Name *string `json:"name,omitempty"`
 	// labels of the port, such as VIP_0.

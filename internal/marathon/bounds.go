@@ -4,6 +4,7 @@
 package marathon
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,8 +114,8 @@ func (b bounds) resources(a *App) {
 		b.number("/executorResources/disk", *r.Disk, 0, boundMiB)
 	}
 	if l := a.ResourceLimits; l != nil {
-		b.number("/resourceLimits/cpus", ptr.Deref(l.Cpus, ResourceLimit{}).Number, 0, 1e9-1)
-		b.number("/resourceLimits/mem", ptr.Deref(l.Mem, ResourceLimit{}).Number, 0, 1e10-1)
+		b.number("/resourceLimits/cpus", ptr.Deref(l.Cpus, ResourceLimit{}).Number, 0, math.Nextafter(1e9, 0))
+		b.number("/resourceLimits/mem", ptr.Deref(l.Mem, ResourceLimit{}).Number, 0, math.Nextafter(1e10, 0))
 	}
 }
 

@@ -4,6 +4,7 @@
 package conformance
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,7 @@ var (
 		w.t.Cleanup(func() {
 			without := home.DeepCopy()
 			delete(without.Status.Capacity, "nvidia.com/gpu")
-			if err := w.Status().Patch(cleanupContext(), without, client.MergeFrom(home)); err != nil {
+			if err := w.Status().Patch(context.Background(), without, client.MergeFrom(home)); err != nil {
 				w.t.Error(err)
 			}
 		})
@@ -151,7 +152,7 @@ const ucr = `"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"`
 
 var (
 	_ = behaviour("without a type the engine is DOCKER", func(w *watcher) {
-		w.Expect(w.task(`"id": "plain"`).Env).To(HaveKeyWithValue("MARATHON_APP_DOCKER_IMAGE", "kdcos/web:v1"))
+		w.Expect(w.task(plain).Env).To(HaveKeyWithValue("MARATHON_APP_DOCKER_IMAGE", "kdcos/web:v1"))
 	})
 	_ = behaviour("a container of the DOCKER engine needs an image", func(w *watcher) {
 		w.refuses(`"id": "x", "cmd": "sleep 9", "container": {}`, "/container/docker", "not defined")
@@ -174,7 +175,7 @@ var (
 	})
 	_ = behaviour("the MESOS engine ignores privileged", func(w *watcher) {
 		seen := w.task(`"id": "privileged-mesos", ` + ucr + `, "privileged": true}}`)
-		ordinary := w.task(`"id": "plain"`)
+		ordinary := w.task(plain)
 		w.Expect(seen.value("/proc/self/status", "CapEff")).To(Equal(ordinary.value("/proc/self/status", "CapEff")))
 	})
 	_ = behaviour("parameters are stalled", func(w *watcher) {

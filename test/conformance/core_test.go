@@ -157,7 +157,7 @@ var (
 		w.Expect(seen.Args).To(Equal(append([]string{"/web"}, args...)))
 	})
 	_ = behaviour("without cmd and args the image's command runs", func(w *watcher) {
-		w.Expect(w.task(`"id": "plain"`).Args).To(Equal([]string{"/web"}))
+		w.Expect(w.task(plain).Args).To(Equal([]string{"/web"}))
 	})
 	_ = behaviour("an app without an image is stalled", func(w *watcher) {
 		w.stalls(`"id": "imageless", "cmd": "sleep 9", "container": null`, "spec.container.docker.image")
@@ -230,7 +230,7 @@ var (
 	})
 	_ = behaviour("a tty is a terminal", func(w *watcher) {
 		w.Expect(w.task(`"id": "tty", "tty": true`).Stdin).To(HavePrefix("/dev/pts/"))
-		w.Expect(w.task(`"id": "plain"`).Stdin).To(Equal("/dev/null"))
+		w.Expect(w.task(plain).Stdin).To(Equal("/dev/null"))
 	})
 	_ = behaviour("SIGKILL comes 3 seconds after SIGTERM", func(w *watcher) {
 		took := w.timeToDie(`"id": "grace", "env": {"DRAIN_SECONDS": "100"}`)
@@ -274,7 +274,7 @@ var (
 		w.refuses(`"id": "x", "uris": ["http://a"], "fetch": [{"uri": "http://b"}]`, "/uris", "may not be set in conjunction with fetch")
 	})
 	_ = behaviour("there is no sandbox yet", func(w *watcher) {
-		w.Expect(w.task(`"id": "plain"`).Env).NotTo(HaveKey("MESOS_SANDBOX"))
+		w.Expect(w.task(plain).Env).NotTo(HaveKey("MESOS_SANDBOX"))
 	})
 	_ = behaviour("dependencies are stalled", func(w *watcher) { w.stalls(`"id": "dependent", "dependencies": ["../other"]`, "spec.dependencies") })
 	_ = behaviour("an app does not depend on itself", func(w *watcher) {

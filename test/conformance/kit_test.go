@@ -40,16 +40,16 @@ type watcher struct {
 	*gomega.WithT
 	*cluster
 	t *testing.T
+	// own are the definitions of the apps that go with the behaviour.
+	own map[string]bool
 }
 
 func newWatch(t *testing.T, c *cluster) *watcher {
-	w := &watcher{WithT: gomega.NewWithT(t), cluster: c, t: t}
+	w := &watcher{WithT: gomega.NewWithT(t), cluster: c, t: t, own: map[string]bool{}}
 	w.SetDefaultEventuallyTimeout(patience)
 	w.SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	return w
 }
-
-func cleanupContext() context.Context { return context.Background() }
 
 // base is what definitions of the suite have unless they say otherwise.
 const base = `{"cpus": 0.01, "mem": 32, "container": {"docker": {"image": "kdcos/web:v1"}}, "networks": [{"mode": "container/bridge"}]}`
@@ -91,15 +91,33 @@ type app struct {
 	name string
 }
 
-// start creates the app of a definition. Behaviours that give the same
-// definition look at the same app, and leave it as it is.
+// plain is an app that several behaviours look at, and leave as it is.
+const plain = `"id": "plain"`
+
+// start creates the app of a definition, which goes when the behaviour was
+// watched. The same definition again is the same app.
 func (w *watcher) start(members string) *app {
 	w.t.Helper()
 	object, err := w.read(members)
 	w.Expect(err).NotTo(gomega.HaveOccurred(), members)
-	once, _ := w.shared.LoadOrStore(members, sync.OnceValue(func() error { return w.Create(w.t.Context(), object) }))
-	w.Expect(once.(func() error)()).To(gomega.Succeed(), members)
-	return &app{w: w, name: object.Name}
+	create := func() error { return w.Create(context.WithoutCancel(w.t.Context()), object) }
+	switch {
+	case members == plain:
+		once, _ := w.shared.LoadOrStore(members, sync.OnceValue(create))
+		err = once.(func() error)()
+	case !w.own[members]:
+		w.own[members] = true
+		err = create()
+		w.t.Cleanup(func() {
+			if err := w.Delete(context.Background(), object); err != nil {
+				w.t.Error(err)
+			}
+		})
+	}
+	w.Expect(err).NotTo(gomega.HaveOccurred(), members)
+	a := &app{w: w, name: object.Name}
+	w.Eventually(func() error { return w.seen.Get(w.t.Context(), a.key(), object) }).Should(gomega.Succeed())
+	return a
 }
 
 // run starts an app and waits until all of it runs.
@@ -116,10 +134,12 @@ func (w *watcher) task(members string) inspection {
 	return w.run(members).inspect()
 }
 
+func (a *app) key() client.ObjectKey { return client.ObjectKey{Namespace: a.w.namespace, Name: a.name} }
+
 func (a *app) get() *v1alpha1.App {
 	a.w.t.Helper()
 	object := &v1alpha1.App{}
-	a.w.Expect(a.w.Get(a.w.t.Context(), client.ObjectKey{Namespace: a.w.namespace, Name: a.name}, object)).To(gomega.Succeed())
+	a.w.Expect(a.w.seen.Get(a.w.t.Context(), a.key(), object)).To(gomega.Succeed())
 	return object
 }
 
@@ -129,11 +149,15 @@ func (a *app) put(members string) {
 	wanted, err := a.w.read(members)
 	a.w.Expect(err).NotTo(gomega.HaveOccurred(), members)
 	a.w.Expect(wanted.Name).To(gomega.Equal(a.name))
+	var generation int64
 	a.w.Eventually(func() error {
 		object := a.get()
 		object.Spec = wanted.Spec
-		return a.w.Update(a.w.t.Context(), object)
+		err := a.w.Update(a.w.t.Context(), object)
+		generation = object.Generation
+		return err
 	}).Should(gomega.Succeed())
+	a.w.Eventually(func() int64 { return a.get().Generation }).Should(gomega.BeNumerically(">=", generation))
 }
 
 func (a *app) condition(kind string) metav1.Condition {
@@ -178,7 +202,7 @@ func (a *app) says(reason string, words ...string) {
 func (a *app) pods() []corev1.Pod {
 	a.w.t.Helper()
 	var list corev1.PodList
-	a.w.Expect(a.w.List(a.w.t.Context(), &list, client.InNamespace(a.w.namespace), client.MatchingLabels(workload.Labels(a.get())))).To(gomega.Succeed())
+	a.w.Expect(a.w.seen.List(a.w.t.Context(), &list, client.InNamespace(a.w.namespace), client.MatchingLabels(workload.Labels(a.get())))).To(gomega.Succeed())
 	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
 }
 

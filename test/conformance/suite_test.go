@@ -12,33 +12,38 @@
 package conformance
 
 import (
+	"context"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	corev1 "k8s.io/api/core/v1"
-
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers"
 	"github.com/kdcos/kdcos/internal/testkit"
 )
 
 // atOnce is how many behaviours are watched at the same time. They wait far
-// more than they work.
-const atOnce = "100"
+// more than they work, but the nodes are one machine.
+const atOnce = "20"
 
 var update = flag.Bool("update", false, "rewrite the generated page")
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", atOnce); err != nil {
-		panic(err)
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		if err := flag.Set("test.parallel", atOnce); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -87,6 +92,8 @@ func TestConformance(t *testing.T) {
 // cluster is the one that the behaviours are watched on.
 type cluster struct {
 	client.WithWatch
+	// seen are the apps and pods of the namespace: dozens look at them all the time.
+	seen cache.Cache
 	// kubeconfig is the file that leads to it.
 	kubeconfig string
 	// namespace is that of the apps, and the name of their group.
@@ -119,10 +126,24 @@ func connect(t *testing.T) *cluster {
 	}
 	c.namespace = namespace.Name
 	t.Cleanup(func() {
-		if err := c.Delete(cleanupContext(), namespace); err != nil {
+		if err := c.Delete(context.Background(), namespace); err != nil {
 			t.Errorf("delete namespace: %v", err)
 		}
 	})
-	fmt.Println("apps run in namespace", c.namespace)
+	if c.seen, err = cache.New(config, cache.Options{Scheme: scheme, DefaultNamespaces: map[string]cache.Config{c.namespace: {}}}); err != nil {
+		t.Fatal(err)
+	}
+	// Until the process ends: what is cleaned up is looked at, too.
+	go func() {
+		if err := c.seen.Start(context.Background()); err != nil {
+			panic(err)
+		}
+	}()
+	for _, kind := range []client.Object{&v1alpha1.App{}, &corev1.Pod{}} {
+		if _, err := c.seen.GetInformer(t.Context(), kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Log("apps run in namespace", c.namespace)
 	return c
 }
