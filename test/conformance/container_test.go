@@ -65,8 +65,9 @@ var (
 		w.Expect(seen.first("/sys/fs/cgroup/cpu/cpu.shares", "/sys/fs/cgroup/cpu.weight")).To(BeElementOf("256", "10", "29", "30"))
 	})
 	_ = behaviour("mem is the limit with 32 MiB more", func(w *watcher) {
-		w.Expect(w.task(`"id": "mem", "mem": 64`)).To(HaveField("memLimit()", 96.0))
-		w.Expect(w.task(`"id": "mem-fraction", "mem": 16.5`)).To(HaveField("memLimit()", 48.5))
+		whole, fraction := w.task(`"id": "mem", "mem": 64`), w.task(`"id": "mem-fraction", "mem": 16.5`)
+		w.Expect(whole.memLimit()).To(Equal(96.0))
+		w.Expect(fraction.memLimit()).To(Equal(48.5))
 	})
 	_ = behaviour("a task that takes more than its mem is ended", func(w *watcher) {
 		a := w.start(`"id": "greedy", "mem": 16, "cmd": "x=x; while :; do x=$x$x; done"`)

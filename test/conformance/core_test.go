@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -165,9 +166,8 @@ var (
 	})
 	_ = behaviour("user of the MESOS engine is the user", func(w *watcher) {
 		for user, uid := range map[string]int{"root": 0, "nobody": 65534, "1234": 1234} {
-			seen := w.task(`"id": "user-` + user + `", "user": "` + user + `", "args": ["-listen", ":8080"],
-				"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"}, "portMappings": [{"containerPort": 8080}]},
-				"cmd": null`)
+			a := w.run(`"id": "user-` + user + `", "user": "` + user + `", "args": ["-listen", ":8080"], ` + ucr + `}}`)
+			seen := w.inspectAt(net.JoinHostPort(a.pod().Status.PodIP, "8080"))
 			w.Expect(seen.UID).To(Equal(uid), user)
 		}
 	})
@@ -186,7 +186,7 @@ var (
 		))
 	})
 	_ = behaviour("a name of env that no process can have is refused", func(w *watcher) {
-		w.refuses(`"id": "x", "env": {"a=b": ""}`, "/env/keys(0)", "")
+		w.refuses(`"id": "x", "env": {"a=b": ""}`, "/env/a=b", "printable ASCII")
 		w.refuses(`"id": "x", "env": {"": ""}`, "/env/keys(0)", "must not be empty")
 	})
 	_ = behaviour("secrets are stalled", func(w *watcher) {
@@ -202,7 +202,7 @@ var (
 		w.Eventually(a.pods).Should(HaveLen(4))
 		a.ready()
 		w.Expect(a.incarnations()).To(ContainElements(before))
-		w.Expect(a.get().Status.Version).To(BeNumerically(">", version))
+		w.Expect(a.get().Status.Version > version).To(BeTrue())
 		versions := map[string]int{}
 		for _, p := range a.pods() {
 			versions[w.inspectPod(&p).Env["MARATHON_APP_VERSION"]]++
@@ -281,16 +281,16 @@ var (
 		w.refuses(`"id": "x", "dependencies": ["x"]`, "/", "Dependency graph has cyclic dependencies.")
 	})
 	_ = behaviour("versions are times that a change moves on", func(w *watcher) {
-		a := w.run(`"id": "versions", "version": "2020-01-01T00:00:00.000Z"`)
+		a := w.run(`"id": "version-times", "version": "2020-01-01T00:00:00.000Z"`)
 		first := a.get().Status
 		w.Expect(first.Version).To(MatchRegexp(`^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`))
 		w.Expect(first.Version).NotTo(HavePrefix("2020"))
 		w.Expect(first.VersionInfo).To(Equal(v1alpha1.VersionInfo{LastScalingAt: first.Version, LastConfigChangeAt: first.Version}))
-		a.put(`"id": "versions", "instances": 0`)
+		a.put(`"id": "version-times", "instances": 0`)
 		w.Eventually(func() string { return a.get().Status.Version }).ShouldNot(Equal(first.Version))
 		scaled := a.get().Status
 		w.Expect(scaled.VersionInfo).To(Equal(v1alpha1.VersionInfo{LastScalingAt: scaled.Version, LastConfigChangeAt: first.Version}))
-		a.put(`"id": "versions", "instances": 0, "env": {"A": "b"}`)
+		a.put(`"id": "version-times", "instances": 0, "env": {"A": "b"}`)
 		w.Eventually(func() string { return a.get().Status.Version }).ShouldNot(Equal(scaled.Version))
 		changed := a.get().Status
 		w.Expect(changed.VersionInfo).To(Equal(v1alpha1.VersionInfo{LastScalingAt: scaled.Version, LastConfigChangeAt: changed.Version}))

@@ -240,20 +240,26 @@ func (a *app) inspect() inspection {
 
 func (w *watcher) inspectPod(p *corev1.Pod) inspection {
 	w.t.Helper()
+	return w.inspectAt(address(p))
+}
+
+func (w *watcher) inspectAt(address string) inspection {
+	w.t.Helper()
 	var seen inspection
 	w.Eventually(func() error {
-		code, body, err := fetch(w.t.Context(), http.MethodGet, "http://"+address(p)+"/inspect")
+		code, body, err := fetch(w.t.Context(), http.MethodGet, "http://"+address+"/inspect")
 		if err != nil || code != http.StatusOK {
 			return fmt.Errorf("%d %s %w", code, body, err)
 		}
 		return json.Unmarshal([]byte(body), &seen)
-	}).WithTimeout(20 * time.Second).Should(gomega.Succeed())
+	}).WithTimeout(time.Minute).Should(gomega.Succeed())
 	return seen
 }
 
 // tell posts to the only task.
 func (a *app) tell(path string) {
 	a.w.t.Helper()
+	a.inspect() // so that it listens
 	code, body, err := fetch(a.w.t.Context(), http.MethodPost, "http://"+address(a.pod())+path)
 	a.w.Expect(err).NotTo(gomega.HaveOccurred())
 	a.w.Expect(code).To(gomega.Equal(http.StatusOK), body)

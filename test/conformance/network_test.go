@@ -307,6 +307,6 @@ var (
 		w.serves(net.JoinHostPort(a.pod().Status.HostIP, "18585"))
 		w.echoes(net.JoinHostPort(a.pod().Status.HostIP, "18585"))
 		m := a.get().Spec.Container.PortMappings[0]
-		w.Expect(fmt.Sprint(*m.ServicePort, *m.Name, m.Labels, m.NetworkNames)).To(Equal("10666 http map[a:b] [dcos]"))
+		w.Expect(fmt.Sprintf("%d %s %v %v", *m.ServicePort, *m.Name, m.Labels, m.NetworkNames)).To(Equal("10666 http map[a:b] [dcos]"))
 	})
 )

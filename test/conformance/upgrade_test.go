@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
@@ -220,9 +221,9 @@ var (
 		w.Expect(first[0]).To(Equal(sick.UID))
 	})
 	_ = behaviour("an old instance that ends makes room for a new one", func(w *watcher) {
-		a := w.run(healthy("makes-room", 2, "1,0", ""))
+		a := w.run(healthy("makes-room", 2, "1,0.5", ""))
 		old := a.pods()
-		a.put(healthy("makes-room", 2, "1,0", `, "READY_AFTER": "3600"`))
+		a.put(healthy("makes-room", 2, "1,0.5", `, "READY_AFTER": "3600"`))
 		w.Eventually(a.pods).Should(HaveLen(3))
 		w.Expect(w.Delete(w.t.Context(), &old[0])).To(Succeed())
 		w.Eventually(func() int32 { return a.get().Status.InstancesUpToDate }).Should(BeEquivalentTo(2))
@@ -268,15 +269,18 @@ var (
 		w.Expect(count.result()).To(Equal([]int{1, 0}))
 	})
 	_ = behaviour("every change replaces tasks", func(w *watcher) {
-		// One app a field: that of a change, and that it does not change back.
 		for name, change := range map[string]string{
 			"labels": `"labels": {"a": "b"}`, "cpus": `"cpus": 0.02`, "backoff": `"backoffSeconds": 2`, "strategy": `"upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}`,
 			"kill-selection": `"killSelection": "OLDEST_FIRST"`,
 		} {
-			a := w.run(`"id": "changed-` + name + `"`)
-			before := a.incarnations()
-			a.put(`"id": "changed-` + name + `", ` + change)
-			a.replaced(before)
+			w.t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w := newWatch(t, w.cluster)
+				a := w.run(`"id": "changed-` + name + `"`)
+				before := a.incarnations()
+				a.put(`"id": "changed-` + name + `", ` + change)
+				a.replaced(before)
+			})
 		}
 	})
 	_ = behaviour("a restart is an upgrade", func(w *watcher) {
