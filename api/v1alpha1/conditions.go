@@ -16,6 +16,18 @@ const (
 	ConditionStalled = "Stalled"
 )
 
+// Conditions that the manager writes on pods: the results of the checks it
+// makes. They change when the outcome does.
+const (
+	// PodConditionHealthCheckPrefix and the index of a health check are the
+	// type of its condition, which is also a readiness gate of the pod.
+	PodConditionHealthCheckPrefix = "kdcos.io/health-check-"
+	// PodConditionReadinessCheck says whether the task was once ready.
+	PodConditionReadinessCheck = "kdcos.io/readiness-check"
+	// PodConditionCheck is the answer to spec.check.
+	PodConditionCheck = "kdcos.io/check"
+)
+
 // Reasons of an App's conditions.
 const (
 	// ReasonAvailable: all instances run, and are healthy where there are health checks.
