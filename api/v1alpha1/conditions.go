@@ -28,6 +28,20 @@ const (
 	PodConditionCheck = "kdcos.io/check"
 )
 
+// Reasons of those conditions.
+const (
+	// PodReasonFirstSuccess: the task passed the check for the first time, and did not fail since.
+	PodReasonFirstSuccess = "FirstSuccess"
+	// PodReasonRecovered: the task passes the check, which it failed before.
+	PodReasonRecovered = "Recovered"
+	// PodReasonFailing: the task fails the check.
+	PodReasonFailing = "Failing"
+	// PodReasonGracePeriod: the task fails the check, which does not count yet.
+	PodReasonGracePeriod = "GracePeriod"
+	// PodReasonRestarted: the task was started anew, and nothing is known of it.
+	PodReasonRestarted = "Restarted"
+)
+
 // Reasons of an App's conditions.
 const (
 	// ReasonAvailable: all instances run, and are healthy where there are health checks.

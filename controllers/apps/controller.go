@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/apply"
@@ -33,6 +34,7 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -52,6 +54,8 @@ type Reconciler struct {
 	Settings workload.Settings
 	// Clock tells the time.
 	Clock clock.PassiveClock
+
+	probing *probing
 }
 
 // SetupWithManager adds the controller to a manager.
@@ -62,11 +66,16 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Apply:    apply.New(mgr.GetClient(), mgr.GetAPIReader()),
 		Settings: settings,
 		Clock:    clock.RealClock{},
+		probing:  newProbing(),
+	}
+	if err := r.probing.setup(mgr); err != nil {
+		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
+		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r))
 }
@@ -75,6 +84,9 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcile.Result, error) {
 	seen, err := r.observe(ctx, app)
 	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.tell(ctx, seen); err != nil {
 		return reconcile.Result{}, err
 	}
 	if refused := workload.Unsupported(seen.app, r.Settings); len(refused) > 0 {
@@ -126,6 +138,9 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 		if err := r.Apply.Delete(ctx, pod); err != nil {
 			errs = append(errs, fmt.Errorf("delete pod: %w", err))
 			continue
+		}
+		if k.Reason == unhealthy {
+			r.probing.stopped(pod)
 		}
 		tasksKilled.WithLabelValues(string(k.Reason)).Inc()
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -27,11 +28,14 @@ type observed struct {
 	config string
 	// pods are the pods it owns.
 	pods []corev1.Pod
+	// health is what the manager's checks say of them.
+	health map[types.UID]taskHealth
 	// now is the time of the pass.
 	now time.Time
 }
 
-// observe reads what a pass needs: the pods, from the cache.
+// observe reads what a pass needs: the pods, from the cache, and what the
+// checks of their tasks say.
 func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed, error) {
 	seen := &observed{app: app.DeepCopy(), now: r.Clock.Now()}
 	seen.app.Spec.Default()
@@ -48,6 +52,7 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
 	seen.pods = pods.Items
+	seen.health = r.probing.follow(ctx, client.ObjectKeyFromObject(app), seen.pods, seen.now)
 	return seen, nil
 }
 

@@ -20,13 +20,15 @@ import (
 
 // tally counts the pods of an App as its status does.
 type tally struct {
-	instances, upToDate         int32
-	staged, running             int32
-	healthy, old, stopping      int32
+	instances, upToDate    int32
+	staged, running        int32
+	healthy, old, stopping int32
+	// available are the healthy ones that were once ready.
+	available                   int32
 	failing, waiting, unhealthy int32
-	pulling                     int32
-	// words of the outside world on why something does not run.
-	failed, scheduler, puller string
+	pulling, unproven           int32
+	// words of the outside world on why something does not run, or is not healthy.
+	failed, scheduler, puller, sick, proof string
 }
 
 func (o *observed) tally() tally {
@@ -54,9 +56,7 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		t.whyStaging(pod)
 	case rollout.Running:
 		t.running++
-		if !instance.Healthy && started(pod) {
-			t.unhealthy++
-		}
+		t.health(o, pod)
 	}
 	t.instances++
 	if instance.Current {
@@ -65,8 +65,40 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		t.old++
 	}
 	if instance.Healthy {
-		t.healthy++
+		t.available++
 	}
+}
+
+// health notes what the checks of a running task say.
+func (t *tally) health(o *observed, pod *corev1.Pod) {
+	why := ""
+	if ready(pod) {
+		t.healthy++
+		if workload.ReadyOnce(pod) {
+			return
+		}
+		for _, r := range workload.OtherResults(pod) {
+			why = r.String()
+		}
+	} else {
+		var sick bool
+		if sick, why = o.ails(pod); sick {
+			t.unhealthy++
+			t.sick = colon(why)
+			return
+		}
+	}
+	if why != "" {
+		t.unproven++
+		t.proof = colon(why)
+	}
+}
+
+func colon(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 // whyStaging notes what the scheduler or the kubelet says about a pod that does not run.
@@ -103,11 +135,13 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 		s.TasksHealthy, s.TasksUnhealthy = t.healthy, t.unhealthy
 	}
 	s.Backoff = backoffStatus(backoff, seen.delays())
-	if failure := seen.lastFailure(); failure != nil && (s.LastTaskFailure == nil || s.LastTaskFailure.Timestamp.Before(&failure.Timestamp)) {
-		s.LastTaskFailure = failure
+	for _, failure := range []*v1alpha1.TaskFailure{seen.lastFailure(), seen.lastKill()} {
+		if failure != nil && (s.LastTaskFailure == nil || s.LastTaskFailure.Timestamp.Before(&failure.Timestamp)) {
+			s.LastTaskFailure = failure
+		}
 	}
 	n := seen.instances()
-	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.healthy == n {
+	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.available == n {
 		return nil
 	}
 	reason, message := t.explain(app, n)
@@ -132,7 +166,8 @@ func (t *tally) explain(app *v1alpha1.App, n int32) (reason, message string) {
 		{t.failing, v1alpha1.ReasonBackOff, "failing and launched again after a delay: " + t.failed},
 		{t.pulling, v1alpha1.ReasonImagePull, "not starting: " + t.puller},
 		{t.waiting, v1alpha1.ReasonWaiting, "waiting for the scheduler: " + t.scheduler},
-		{t.unhealthy, v1alpha1.ReasonUnhealthy, "not passing the health check"},
+		{t.unhealthy, v1alpha1.ReasonUnhealthy, "not passing the health check" + t.sick},
+		{t.unproven, "", "not there yet" + t.proof},
 	}
 	worst := ""
 	for _, p := range problems {
@@ -182,7 +217,7 @@ func (t *tally) serving(app *v1alpha1.App, seen *observed) bool {
 	case n == 0:
 		return true
 	case !wasReady:
-		return t.healthy >= n
+		return t.available >= n
 	case t.failing == 0 && t.unhealthy == 0:
 		// Instances that are still on their way were never there to be missed.
 		needed = min(needed, t.healthy)

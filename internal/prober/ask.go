@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// NoAddress is the cause of a check without an address.
+const NoAddress = "no address"
+
 // asker makes single checks.
 type asker struct {
 	dialer    *net.Dialer
@@ -36,6 +39,9 @@ func newAsker() asker {
 }
 
 func (a asker) ask(ctx context.Context, c *Check) Result {
+	if !c.Address.IsValid() {
+		return Result{Time: time.Now(), Cause: NoAddress}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	var r Result

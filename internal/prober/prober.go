@@ -32,7 +32,8 @@ const (
 // Check is what to ask, and when.
 type Check struct {
 	Protocol Protocol
-	Address  netip.AddrPort
+	// Address is dialed; one that is not valid is a failure.
+	Address netip.AddrPort
 	// Path of a page, with its query.
 	Path string
 	// First is when the check is made first, Interval the time from one to the next.

@@ -129,9 +129,14 @@ func readinessGates(checks []TaskCheck) []*corev1ac.PodReadinessGateApplyConfigu
 	return gates
 }
 
+// gate is the condition of a health check.
+func gate(index int) corev1.PodConditionType {
+	return corev1.PodConditionType(fmt.Sprintf("%s%d", v1alpha1.PodConditionHealthCheckPrefix, index))
+}
+
 func healthCheck(index int, h *v1alpha1.HealthCheck, ports []port) TaskCheck {
 	c := TaskCheck{
-		Condition:       corev1.PodConditionType(fmt.Sprintf("%s%d", v1alpha1.PodConditionHealthCheckPrefix, index)),
+		Condition:       gate(index),
 		Port:            checkedPort(h.Port, h.PortIndex, ports),
 		IPv6:            h.IPProtocol == ipv6,
 		IgnoreHTTP1xx:   ptr.Deref(h.IgnoreHTTP1xx, false),
