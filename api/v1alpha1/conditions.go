@@ -16,6 +16,32 @@ const (
 	ConditionStalled = "Stalled"
 )
 
+// Conditions that the manager writes on pods: the results of the checks it
+// makes. They change when the outcome does.
+const (
+	// PodConditionHealthCheckPrefix and the index of a health check are the
+	// type of its condition, which is also a readiness gate of the pod.
+	PodConditionHealthCheckPrefix = "kdcos.io/health-check-"
+	// PodConditionReadinessCheck says whether the task was once ready.
+	PodConditionReadinessCheck = "kdcos.io/readiness-check"
+	// PodConditionCheck is the answer to spec.check.
+	PodConditionCheck = "kdcos.io/check"
+)
+
+// Reasons of those conditions.
+const (
+	// PodReasonFirstSuccess: the task passed the check for the first time, and did not fail since.
+	PodReasonFirstSuccess = "FirstSuccess"
+	// PodReasonRecovered: the task passes the check, which it failed before.
+	PodReasonRecovered = "Recovered"
+	// PodReasonFailing: the task fails the check.
+	PodReasonFailing = "Failing"
+	// PodReasonGracePeriod: the task fails the check, which does not count yet.
+	PodReasonGracePeriod = "GracePeriod"
+	// PodReasonRestarted: the task was started anew, and nothing is known of it.
+	PodReasonRestarted = "Restarted"
+)
+
 // Reasons of an App's conditions.
 const (
 	// ReasonAvailable: all instances run, and are healthy where there are health checks.

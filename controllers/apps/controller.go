@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/apply"
@@ -36,6 +37,7 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -57,6 +59,7 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 
 	servicePorts servicePorts
+	probing      *probing
 }
 
 // SetupWithManager adds the controller to a manager.
@@ -67,12 +70,17 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Apply:    apply.New(mgr.GetClient(), mgr.GetAPIReader()),
 		Settings: settings,
 		Clock:    clock.RealClock{},
+		probing:  newProbing(),
+	}
+	if err := r.probing.setup(mgr); err != nil {
+		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
+		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r))
 }
@@ -81,6 +89,9 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcile.Result, error) {
 	seen, err := r.observe(ctx, app)
 	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.tell(ctx, seen); err != nil {
 		return reconcile.Result{}, err
 	}
 	if refused := workload.Unsupported(seen.app, r.Settings); len(refused) > 0 {
@@ -138,6 +149,9 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 		if err := r.Apply.Delete(ctx, pod, options(k)...); err != nil {
 			errs = append(errs, fmt.Errorf("delete pod: %w", err))
 			continue
+		}
+		if k.Reason == unhealthy {
+			r.probing.stopped(pod)
 		}
 		tasksKilled.WithLabelValues(string(k.Reason)).Inc()
 	}

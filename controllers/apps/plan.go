@@ -38,19 +38,24 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 	for i := range o.pods {
 		seen = append(seen, o.instance(&o.pods[i]))
 	}
-	return rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+	plan := rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+	o.killUnhealthy(&plan)
+	return plan
 }
 
 // instance is what a pod is to the planner.
 func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
 	condition := o.condition(pod)
+	if o.doom(pod) != nil {
+		condition = rollout.Stopping
+	}
 	return rollout.Instance{
 		Name:      pod.Name,
 		Slot:      slot,
 		Current:   o.current(pod),
 		Condition: condition,
-		Healthy:   condition == rollout.Running && ready(pod),
+		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
 		Overdue:   o.overdue(pod),
 		Started:   pod.CreationTimestamp.Time,
 	}

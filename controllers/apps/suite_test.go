@@ -68,7 +68,7 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	DeferCleanup(cancel)
 	k8s = plane.Client
-	kubelet = &testkit.Kubelet{Client: k8s, Fate: fateOf, Node: nodeOf}
+	kubelet = &testkit.Kubelet{Client: k8s, Fate: fateOf, Node: nodeOf, Address: "127.0.0.1"}
 	go func() {
 		defer GinkgoRecover()
 		Expect(kubelet.Run(ctx)).To(Succeed())

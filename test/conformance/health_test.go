@@ -126,7 +126,7 @@ var (
 		} {
 			id := strings.ToLower(strings.ReplaceAll(protocol, "_", "-"))
 			bad := map[string]string{
-				"HTTP": `"path": "/status/500"`, "MESOS_HTTP": `"path": "/status/500"`, "TCP": `"port": 1`, "MESOS_TCP": `"port": 1`, "COMMAND": `"command": {"value": "exit 1"}`,
+				"HTTP": `"path": "/answer?code=500"`, "MESOS_HTTP": `"path": "/answer?code=500"`, "TCP": `"port": 1`, "MESOS_TCP": `"port": 1`, "COMMAND": `"command": {"value": "exit 1"}`,
 			}[protocol]
 			w.start(checked("bad-"+id, `"protocol": "`+protocol+`", `+bad, ""))
 			a := w.run(checked("good-"+id, `"protocol": "`+protocol+`", `+good, ""))
@@ -136,12 +136,12 @@ var (
 			w.Consistently(func() int32 { return bads.get().Status.TasksHealthy }).WithTimeout(2*time.Second).Should(BeZero(), protocol)
 		}
 		const secure = `"args": ["serve", "-listen", ":80,:8080", "-tls"], `
-		w.start(secure + checked("bad-https", `"protocol": "HTTPS", "path": "/status/500"`, ""))
+		w.start(secure + checked("bad-https", `"protocol": "HTTPS", "path": "/answer?code=500"`, ""))
 		for _, protocol := range []string{"HTTPS", "MESOS_HTTPS"} {
 			a := w.run(secure + checked("good-"+strings.ToLower(strings.ReplaceAll(protocol, "_", "-")), `"protocol": "`+protocol+`"`, ""))
 			w.Expect(a.get().Status.TasksHealthy).To(BeEquivalentTo(1), protocol)
 		}
-		w.Expect(w.start(secure+checked("bad-https", `"protocol": "HTTPS", "path": "/status/500"`, "")).get().Status.TasksHealthy).To(BeZero())
+		w.Expect(w.start(secure+checked("bad-https", `"protocol": "HTTPS", "path": "/answer?code=500"`, "")).get().Status.TasksHealthy).To(BeZero())
 	})
 	_ = behaviour("a check without a protocol is HTTP", func(w *watcher) {
 		app, err := w.read(`"id": "x", "healthChecks": [{"portIndex": 0}]`)
@@ -152,9 +152,9 @@ var (
 	_ = behaviour("200 to 399 is healthy", func(w *watcher) {
 		var good []*app
 		for _, code := range []string{"204", "304", "399"} {
-			good = append(good, w.start(checked("status-"+code, `"protocol": "HTTP", "path": "/status/`+code+`"`, "")))
+			good = append(good, w.start(checked("status-"+code, `"protocol": "HTTP", "path": "/answer?code=`+code+`"`, "")))
 		}
-		bad := w.start(checked("status-400", `"protocol": "HTTP", "path": "/status/400"`, ""))
+		bad := w.start(checked("status-400", `"protocol": "HTTP", "path": "/answer?code=400"`, ""))
 		for _, a := range good {
 			a.ready()
 		}
@@ -179,8 +179,8 @@ var (
 		w.refuses(`"id": "x", "healthChecks": [{"portIndex": 1}]`, "/healthChecks(0)", "must address an element of the ports array")
 	})
 	_ = behaviour("path is the page asked for", func(w *watcher) {
-		seen := w.task(checked("path", `"path": "status/200"`, ""))
-		w.Expect(seen.Requests).To(HaveKey("/status/200"))
+		seen := w.task(checked("path", `"path": "answer?code=200"`, ""))
+		w.Expect(seen.Requests).To(HaveKey("/answer"))
 		seen = w.task(`"id": "no-path", "container": {` + image + `, "portMappings": [{"containerPort": 80}]}, "healthChecks": [{"protocol": "HTTP", "portIndex": 0, "intervalSeconds": 1}]`)
 		w.Expect(seen.Requests).To(HaveKey("/"))
 	})

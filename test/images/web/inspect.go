@@ -95,6 +95,9 @@ func (r *requests) add(path string) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	v := r.seen[path]
+	if v == nil && len(r.seen) >= 100 {
+		return // whoever asks for anything shall not fill the memory
+	}
 	if v == nil {
 		v = &visits{First: at}
 		r.seen[path] = v
@@ -109,6 +112,15 @@ func (r *requests) all() map[string]visits {
 	all := map[string]visits{}
 	for path, v := range r.seen {
 		all[path] = *v
+	}
+	return all
+}
+
+// counts are how many there were, by path.
+func (r *requests) counts() map[string]int {
+	all := map[string]int{}
+	for path, v := range r.all() {
+		all[path] = v.Count
 	}
 	return all
 }

@@ -31,8 +31,10 @@ Pages of the server:
   /health             200, or 503 while switched off
   /health/on, /off    switch it (POST)
   /delay?for=2s       answers after that time
-  /status/404         answers with that code
   /exit?code=1        ends the process with that code
+  /answer?code=404    answers with that status
+  /requests           the number of requests by path, as JSON
+  /close?port=81      stops listening on a port (POST)
 
 Packets of UDP to the same ports come back, with the name of the host before them.
 

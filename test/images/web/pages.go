@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,12 +22,17 @@ type app struct {
 	started time.Time
 	sick    atomic.Bool
 	exit    func(code int)
+
 	// requests are those that came in so far.
 	requests *requests
+
+	lock sync.Mutex
+	// listeners are by port.
+	listeners map[string]io.Closer
 }
 
 func newApp(started time.Time) *app {
-	return &app{started: started, exit: os.Exit, requests: &requests{started: started, seen: map[string]*visits{}}}
+	return &app{started: started, exit: os.Exit, requests: &requests{started: started, seen: map[string]*visits{}}, listeners: map[string]io.Closer{}}
 }
 
 // lifetime fires when the app is to end by itself, if ever.
@@ -82,9 +89,39 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("POST /health/{state}", a.setHealth)
 	mux.HandleFunc("/delay", delay)
-	mux.HandleFunc("/status/{code}", status)
 	mux.HandleFunc("/exit", a.end)
+	mux.HandleFunc("/answer", answerCode)
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.requests.counts()) })
+	mux.HandleFunc("POST /close", a.closePort)
 	return a.requests.count(mux)
+}
+
+// closePort stops listening on a port; connections there are stay.
+func (a *app) closePort(w http.ResponseWriter, r *http.Request) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	port := r.FormValue("port")
+	listener := a.listeners[port]
+	if listener == nil {
+		http.Error(w, "port is one that is listened on", http.StatusNotFound)
+		return
+	}
+	delete(a.listeners, port)
+	if err := listener.Close(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, "closed", port)
+}
+
+// answerCode answers with any status there is.
+func answerCode(w http.ResponseWriter, r *http.Request) {
+	code, err := strconv.Atoi(r.FormValue("code"))
+	if err != nil || code < 101 || code > 599 {
+		http.Error(w, "code is a status", http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(code)
 }
 
 func (a *app) health(w http.ResponseWriter, _ *http.Request) {
@@ -114,16 +151,6 @@ func delay(w http.ResponseWriter, r *http.Request) {
 	if sleep(r.Context(), d) == nil {
 		fmt.Fprintln(w, "answered after", d)
 	}
-}
-
-// status answers with the code that it is asked for.
-func status(w http.ResponseWriter, r *http.Request) {
-	code, err := strconv.Atoi(r.PathValue("code"))
-	if err != nil || code < 101 || code > 999 {
-		http.Error(w, "a code is a number from 101 to 999", http.StatusBadRequest)
-		return
-	}
-	w.WriteHeader(code)
 }
 
 func (a *app) end(w http.ResponseWriter, r *http.Request) {
