@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,14 +26,16 @@ var backoff = section{title: "Failures and the launch delay", rows: []row{
 	kept("maxLaunchDelaySeconds", "the longest delay").by("the delay grows by its factor to its limit", "the delays are held to Marathon's bounds"),
 	kept("the delay belongs to a configuration", "and a change of the app starts without one").by("a change starts without a delay"),
 	kept("a task that is killed", "for an upgrade, for fewer instances or by a user is no failure").by("a kill is no failure"),
+	kept("the delay can be forgotten", "by `kubectl kdcos reset-delay`, as by a DELETE of it").by("the delay can be reset"),
 	kept("after the longest delay without a failure", "all is forgotten").by("failures are forgotten"),
 }}
 
-var lost = section{title: "Lost nodes", rows: []row{
-	kept("unreachableStrategy", "replaced at once where nothing is said; `\"disabled\"` waits for the node for ever").by("tasks of a lost node are replaced unless that is disabled"),
-	notYet("unreachableStrategy.inactiveAfterSeconds", "not more than `expungeAfterSeconds`; 0 is kept").by("delays of the unreachableStrategy are stalled", "delays of the unreachableStrategy are in order"),
-	notYet("unreachableStrategy.expungeAfterSeconds", "0 is kept").by("delays of the unreachableStrategy are stalled", "delays of the unreachableStrategy are in order"),
-	kept("a task of a lost node that returns", "is ended, for it was replaced").by("tasks of a lost node are replaced unless that is disabled"),
+var lost = section{title: "Lost nodes", about: "Times are counted from when Kubernetes finds that a node does not answer, by default 50 seconds after its last sign of life.", rows: []row{
+	kept("unreachableStrategy", "replaced at once where nothing is said; `\"disabled\"` waits for the node for ever").by("a node that is lost and returns"),
+	kept("unreachableStrategy.inactiveAfterSeconds", "a replacement starts, and the task may still return. Not more than `expungeAfterSeconds`. Exact, where Marathon looked every ten minutes").
+		by("a node that is lost and returns", "delays of the unreachableStrategy are in order"),
+	kept("unreachableStrategy.expungeAfterSeconds", "the task is given up").by("a node that is lost and returns", "delays of the unreachableStrategy are in order"),
+	kept("a task that returns after it was replaced", "is ended, or another by `killSelection`: there are never too many for long").by("a node that is lost and returns"),
 }}
 
 var (
@@ -83,6 +86,13 @@ var (
 		a.ready()
 		w.Expect(a.get().Status.Backoff).To(BeNil())
 	})
+	_ = behaviour("the delay can be reset", func(w *watcher) {
+		a := w.start(`"id": "reset", "backoffSeconds": 600, "maxLaunchDelaySeconds": 3600, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "1"}`)
+		a.says(v1alpha1.ReasonBackOff)
+		uid := a.pod().UID
+		w.tool("kubectl-kdcos", "reset-delay", "/"+w.namespace+"/reset")
+		w.Eventually(func() *corev1.Pod { return a.podOf(uid) }).WithTimeout(30 * time.Second).Should(BeNil())
+	})
 	_ = behaviour("a kill is no failure", func(w *watcher) {
 		a := w.run(`"id": "killed", "backoffSeconds": 600, "maxLaunchDelaySeconds": 3600`)
 		before := a.incarnations()
@@ -97,45 +107,57 @@ var (
 		w.Eventually(func() *v1alpha1.LaunchBackoff { return a.get().Status.Backoff }).Should(BeNil())
 		a.ready()
 	})
-	_ = behaviour("delays of the unreachableStrategy are stalled", func(w *watcher) {
-		w.stalls(`"id": "inactive", "unreachableStrategy": {"inactiveAfterSeconds": 10, "expungeAfterSeconds": 20}`, "spec.unreachableStrategy")
-	})
 	_ = behaviour("delays of the unreachableStrategy are in order", func(w *watcher) {
 		w.refuses(`"id": "x", "unreachableStrategy": {"inactiveAfterSeconds": 2, "expungeAfterSeconds": 1}`, "/unreachableStrategy/inactiveAfterSeconds", "must be less or equal to expungeAfterSeconds")
 	})
-	_ = disruption("tasks of a lost node are replaced unless that is disabled", func(w *watcher) {
-		replaced := w.run(`"id": "lost-replaced", "instances": 4`)
-		waits := w.run(`"id": "lost-waits", "instances": 4, "unreachableStrategy": "disabled"`)
-		cut := w.cutOff(replaced, waits)
-		on := func(a *app) (all []string) {
-			for _, p := range a.pods() {
-				if p.Spec.NodeName == cut.name {
-					all = append(all, string(p.UID))
-				}
-			}
-			return all
+	_ = disruption("a node that is lost and returns", func(w *watcher) {
+		atOnce := w.start(`"id": "lost-at-once", "instances": 3`)
+		later := w.start(`"id": "lost-later", "instances": 3, "unreachableStrategy": {"inactiveAfterSeconds": 8, "expungeAfterSeconds": 3600}`)
+		givenUp := w.start(`"id": "lost-given-up", "instances": 3, "unreachableStrategy": {"inactiveAfterSeconds": 4, "expungeAfterSeconds": 12}`)
+		never := w.start(`"id": "lost-never", "instances": 3, "unreachableStrategy": "disabled"`)
+		all := []*app{atOnce, later, givenUp, never}
+		for _, a := range all {
+			a.ready()
 		}
-		stay := on(waits)
-		w.Expect(stay).NotTo(BeEmpty())
-		w.Eventually(func() int {
-			ready := 0
-			for _, p := range replaced.pods() {
-				if p.Spec.NodeName != cut.name && isReady(&p) {
-					ready++
+		cut := w.cutOff(all...)
+		there := map[*app][]string{}
+		for _, a := range all {
+			there[a] = cut.tasks(a)
+		}
+		w.Eventually(func() corev1.ConditionStatus {
+			n := &corev1.Node{}
+			w.Expect(w.Get(w.t.Context(), client.ObjectKey{Name: cut.name}, n)).To(Succeed())
+			for _, c := range n.Status.Conditions {
+				if c.Type == corev1.NodeReady {
+					return c.Status
 				}
 			}
-			return ready
-		}).Should(Equal(4))
-		w.Expect(on(waits)).To(Equal(stay))
+			return ""
+		}).Should(Equal(corev1.ConditionUnknown))
+		noticed := time.Now()
+		cut.replaced(atOnce)
+		cut.replaced(givenUp)
+		w.Expect(time.Since(noticed)).To(BeNumerically(">", 3*time.Second))
+		cut.replaced(later)
+		w.Expect(time.Since(noticed)).To(BeNumerically(">", 7*time.Second))
+		w.Eventually(func() []string { return cut.tasks(givenUp) }).Should(BeEmpty())
+		w.Expect(time.Since(noticed)).To(BeNumerically(">", 11*time.Second))
+		w.Expect(cut.tasks(atOnce)).To(BeEmpty())
+		w.Expect(cut.tasks(later)).To(Equal(there[later]))
+		w.Expect(cut.tasks(never)).To(Equal(there[never]))
+		w.Expect(never.pods()).To(HaveLen(3))
+		never.says(v1alpha1.ReasonUnreachable)
+
 		cut.heal()
-		w.Eventually(func() int {
-			var list corev1.PodList
-			w.Expect(w.List(w.t.Context(), &list, client.InNamespace(w.namespace), client.MatchingLabels(workload.Labels(replaced.get())))).To(Succeed())
-			return len(list.Items)
-		}).Should(Equal(4), "the old ones were ended")
-		replaced.ready()
-		waits.ready()
-		w.Expect(on(waits)).To(Equal(stay))
+		for _, a := range all {
+			w.Eventually(func() []corev1.Pod {
+				var list corev1.PodList
+				w.Expect(w.seen.List(w.t.Context(), &list, client.InNamespace(w.namespace), client.MatchingLabels(workload.Labels(a.get())))).To(Succeed())
+				return list.Items
+			}).Should(HaveLen(3), a.name)
+			a.ready()
+		}
+		w.Expect(cut.tasks(never)).To(Equal(there[never]))
 	})
 )
 
@@ -143,6 +165,31 @@ var (
 type lostNode struct {
 	name string
 	heal func()
+}
+
+// tasks of an app that are on the node.
+func (n *lostNode) tasks(a *app) (all []string) {
+	a.w.t.Helper()
+	for _, p := range a.pods() {
+		if p.Spec.NodeName == n.name {
+			all = append(all, string(p.UID))
+		}
+	}
+	return all
+}
+
+// replaced waits until as many tasks as wanted run elsewhere.
+func (n *lostNode) replaced(a *app) {
+	a.w.t.Helper()
+	a.w.Eventually(func() int {
+		elsewhere := 0
+		for _, p := range a.pods() {
+			if p.Spec.NodeName != n.name && isReady(&p) {
+				elsewhere++
+			}
+		}
+		return elsewhere
+	}).Should(Equal(3), a.name)
 }
 
 // cutOff cuts off a node that runs tasks of all the apps, and no part of kdcos.

@@ -6,6 +6,7 @@ package conformance
 import (
 	"fmt"
 	"net"
+	"slices"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -163,8 +164,8 @@ func (w *watcher) onPodNetwork(a *app) {
 
 var ports = section{title: "Ports", about: "On the node's network ports are `portDefinitions`, elsewhere `container.portMappings`.", rows: []row{
 	kept("portDefinitions", "one of any number where nothing is said; an empty list means none").by("without networks the task is on the node's", "an empty list of ports means none"),
-	notYet("portDefinitions[].port", "with `requirePorts` also the port on the node. Service ports between 10000 and 20000 in place of 0 come later").
-		by("requirePorts are the node's ports", "ports on the node's network lead to the task", "ports are unique"),
+	kept("portDefinitions[].port", "the service port, and with `requirePorts` the port on the node. 0 is one between 10000 and 20000 that no other app has; the app keeps it, and the status tells it").
+		by("service ports are the app's own for life", "requirePorts are the node's ports", "ports on the node's network lead to the task", "ports are unique"),
 	kept("portDefinitions[].protocol", "`tcp`, `udp` or `udp,tcp`").by("ports on the node's network lead to the task"),
 	kept("portDefinitions[].name", "unique; names the port where Kubernetes allows the name").by("ports on the node's network lead to the task", "ports are unique"),
 	notYet("portDefinitions[].labels", "virtual IPs; other labels are kept").by("virtual IPs are stalled", "labels of ports are kept"),
@@ -174,7 +175,7 @@ var ports = section{title: "Ports", about: "On the node's network ports are `por
 	kept("container.portMappings[].containerPort", "0 is the host port, or any").by("a bridge is the pod network", "containerPort 0 is the host port, or any"),
 	differs("container.portMappings[].hostPort", "a port on the node. 0 asked for any, and is none here: `HOST` and `PORT0` are the pod's own address and port, "+
 		"of which there is no end").by("hostPort leads to the task", "hostPort 0 is none", "HOST and PORT0 lead to the task on the node"),
-	notYet("container.portMappings[].servicePort", "kept, and without effect. Service ports between 10000 and 20000 in place of 0 come later").by("servicePort is kept"),
+	kept("container.portMappings[].servicePort", "0 is one between 10000 and 20000 that no other app has; the app keeps it, and the status tells it").by("service ports are the app's own for life"),
 	kept("container.portMappings[].protocol", "`tcp`, `udp` or `udp,tcp`").by("hostPort leads to the task", "mappings of udp lead to the task"),
 	kept("container.portMappings[].name", "unique; names the port where Kubernetes allows the name, so that a Service finds it").by("a Service finds a port by its name", "ports are unique"),
 	notYet("container.portMappings[].labels", "virtual IPs; other labels are kept").by("virtual IPs are stalled", "labels of ports are kept"),
@@ -263,10 +264,28 @@ var (
 		w.Expect(env).To(And(HaveKeyWithValue("HOST", a.pod().Status.HostIP), HaveKeyWithValue("PORT0", "18484")))
 		w.serves(net.JoinHostPort(env["HOST"], env["PORT0"]))
 	})
-	_ = behaviour("servicePort is kept", func(w *watcher) {
-		app, err := w.read(`"id": "x", "container": {` + image + `, "portMappings": [{"containerPort": 80, "servicePort": 10555}]}`)
-		w.Expect(err).NotTo(HaveOccurred())
-		w.Expect(app.Spec.Container.PortMappings[0].ServicePort).To(HaveValue(BeEquivalentTo(10555)))
+	_ = behaviour("service ports are the app's own for life", func(w *watcher) {
+		host := `"id": "service-ports-host", "networks": null, "portDefinitions": [{"port": 0}, {"port": 10555}, {"port": 0}], "instances": 0`
+		bridged := `"id": "service-ports", "container": {` + image + `, "portMappings": [{"containerPort": 80}, {"containerPort": 81, "servicePort": 10556}]}, "instances": 0`
+		var given []int32
+		for _, members := range []string{host, bridged} {
+			a := w.start(members)
+			w.Eventually(func() []int32 { return a.get().Status.ServicePorts }).ShouldNot(BeEmpty())
+			before := a.get().Status.ServicePorts
+			given = append(given, before...)
+			a.put(members + `, "env": {"A": "b"}`)
+			w.Eventually(func() bool { return a.condition(v1alpha1.ConditionReady).Type != "" }).Should(BeTrue())
+			w.Expect(a.get().Status.ServicePorts).To(Equal(before))
+			wire, err := marathon.FromApp(a.get(), marathon.Options{})
+			w.Expect(err).NotTo(HaveOccurred())
+			if members == host {
+				w.Expect(wire.PortDefinitions[0].Port).To(HaveValue(Equal(before[0])))
+			} else {
+				w.Expect(wire.Container.PortMappings[0].ServicePort).To(HaveValue(Equal(before[0])))
+			}
+		}
+		w.Expect(given).To(And(HaveLen(5), HaveEach(And(BeNumerically(">=", 10000), BeNumerically("<=", 20000))), ContainElements(int32(10555), int32(10556))))
+		w.Expect(slices.Compact(slices.Sorted(slices.Values(given)))).To(HaveLen(5), "%v", given)
 	})
 	_ = behaviour("mappings of udp lead to the task", func(w *watcher) {
 		a := w.run(`"id": "udp", "container": {` + image + `, "portMappings": [{"containerPort": 5353, "protocol": "udp"}]}`)

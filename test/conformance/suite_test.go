@@ -123,7 +123,10 @@ func connect(t *testing.T) *cluster {
 	if c.WithWatch, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "conformance-"}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "conformance-", Labels: map[string]string{
+		"kdcos.io/allow-host-network": "true", "kdcos.io/allow-host-path": "true", "kdcos.io/allow-host-namespaces": "true",
+		"kdcos.io/allow-privileged": "true", "kdcos.io/allow-capabilities": "true", "kdcos.io/allow-root": "true",
+	}}}
 	if err := c.Create(t.Context(), namespace); err != nil {
 		t.Fatalf("create namespace: %v", err)
 	}
