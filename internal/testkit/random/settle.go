@@ -16,7 +16,7 @@ import (
 // settle takes out what the rules of the schema do not let stand together. It
 // decides by chance where more than one thing could go.
 func (g *generator) settle(s *v1alpha1.AppSpec) {
-	if s.Cmd != nil && s.Args != nil {
+	if s.Cmd != nil && len(s.Args) > 0 {
 		if g.one(2) {
 			s.Cmd = nil
 		} else {
@@ -24,7 +24,7 @@ func (g *generator) settle(s *v1alpha1.AppSpec) {
 		}
 	}
 	g.settleContainer(s)
-	if s.Cmd == nil && s.Args == nil && (s.Container == nil || s.Container.Docker == nil) {
+	if s.Cmd == nil && len(s.Args) == 0 && (s.Container == nil || s.Container.Docker == nil) {
 		s.Cmd = ptr.To("sleep 9")
 	}
 	g.settleNetworks(s)
@@ -153,6 +153,8 @@ func (g *generator) settleExternal(v *v1alpha1.Volume, engine v1alpha1.EngineTyp
 		}
 		if engine != v1alpha1.EngineMesos {
 			e.Options, e.Size = nil, nil
+		} else if g.one(4) {
+			e.Size = ptr.To[int64](1)
 		}
 		options := map[string]v1alpha1.LabelValue{"dvdi/driver": pick[v1alpha1.LabelValue](g, "rexray", "pxd")}
 		for key, value := range e.Options {
