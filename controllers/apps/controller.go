@@ -40,6 +40,20 @@ import (
 // quota or a policy of the namespace may have changed.
 const refusedRetry = 30 * time.Second
 
+// launchesAPass is how many tasks are launched before an App is looked at
+// again. Their pods bring on the next pass.
+const launchesAPass = 500
+
+// rest is how long an App rests between passes: a pass goes through all its
+// pods, and each of them has several events while it starts.
+func rest(app *v1alpha1.App) time.Duration {
+	const perTask, noticed = 50 * time.Microsecond, 5 * time.Millisecond
+	if d := time.Duration(app.Status.Instances) * perTask; d >= noticed {
+		return d
+	}
+	return 0
+}
+
 // Reconciler runs Apps.
 type Reconciler struct {
 	// Client reads from the cache and writes.
@@ -68,7 +82,8 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r))
+		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r,
+			reconciler.Resting(rest)))
 }
 
 // Reconcile makes one pass over an App: it looks, decides, acts and reports.
@@ -118,31 +133,43 @@ func explain(failed, state error) error {
 
 // act does what the plan says: kills first, so that they make room.
 func (r *Reconciler) act(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
-	var errs []error
+	return errors.Join(r.kill(ctx, seen, plan), r.launch(ctx, seen, version, plan))
+}
+
+// kill stops tasks. That one can't be stopped keeps none of the others.
+func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan) error {
 	logger := log.FromContext(ctx)
-	for _, k := range plan.Kill {
-		pod := seen.pod(k.Name)
+	pods := seen.byName()
+	errs := make([]error, len(plan.Kill))
+	err := apply.Each(len(plan.Kill), func(i int) error {
+		k := plan.Kill[i]
 		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
-		if err := r.Apply.Delete(ctx, pod); err != nil {
-			errs = append(errs, fmt.Errorf("delete pod: %w", err))
-			continue
+		if err := r.Apply.Delete(ctx, pods[k.Name]); err != nil {
+			errs[i] = fmt.Errorf("delete pod: %w", err)
+			return nil
 		}
 		tasksKilled.WithLabelValues(string(k.Reason)).Inc()
-	}
-	for _, slot := range plan.Launch {
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// launch starts tasks until one is refused.
+func (r *Reconciler) launch(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
+	logger := log.FromContext(ctx)
+	return apply.Each(min(len(plan.Launch), launchesAPass), func(i int) error {
+		slot := plan.Launch[i]
 		pod, err := workload.Pod(seen.app, r.Settings, workload.Slot{Number: slot, Version: version})
 		if err != nil {
-			return errors.Join(append(errs, invalid(err.Error()))...)
+			return invalid(err.Error())
 		}
 		logger.V(1).Info("launch", "slot", slot, "reason", plan.LaunchReason)
 		if err := r.Apply.Create(ctx, seen.app, pod); err != nil {
-			// The others would be refused alike.
-			errs = append(errs, refusal(err))
-			break
+			return refusal(err)
 		}
 		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
-	}
-	return errors.Join(errs...)
+		return nil
+	})
 }
 
 // refusal tells an answer of the API server that only somebody else can change
