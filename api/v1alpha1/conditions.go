@@ -5,6 +5,7 @@ package v1alpha1
 
 import (
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -64,10 +65,13 @@ func (a *App) SetObservedGeneration(generation int64) { a.Status.ObservedGenerat
 
 // OnlyProgressed says that the status differs from an earlier one only in how
 // far the App is, beside its conditions: in what the next pass finds again by
-// looking. Of a new App, that is its version, too.
+// looking. Of a new App whose deployment goes well, that is its version, too.
 func (a *App) OnlyProgressed(since *App) bool {
 	was, is := since.Status, a.Status
 	if was.ConfigHash == "" {
+		if c := meta.FindStatusCondition(is.Conditions, ConditionReconciling); c == nil || c.Reason != ReasonDeploying {
+			return false
+		}
 		was.Version, was.VersionInfo, was.ConfigHash, was.TargetInstances = is.Version, is.VersionInfo, is.ConfigHash, is.TargetInstances
 	}
 	for _, s := range []*AppStatus{&was, &is} {

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -45,11 +46,12 @@ const refusedRetry = 30 * time.Second
 const launchesAPass = 500
 
 // rest is how long an App rests between passes: a pass goes through all its
-// pods, and each of them has several events while it starts.
+// pods, each of them has several events while it starts, and those just made
+// come into the cache one by one.
 func rest(app *v1alpha1.App) time.Duration {
-	const perTask, noticed = 50 * time.Microsecond, 5 * time.Millisecond
-	if d := time.Duration(app.Status.Instances) * perTask; d >= noticed {
-		return d
+	const perTask, least = 50 * time.Microsecond, 10 * time.Millisecond
+	if n := ptr.Deref(app.Spec.Instances, 1); n > 1 {
+		return max(time.Duration(n)*perTask, least)
 	}
 	return 0
 }
