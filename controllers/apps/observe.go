@@ -26,7 +26,7 @@ type observed struct {
 	id string
 	// config is the hash of its configuration.
 	config string
-	// pods are the pods it owns.
+	// pods are the pods it owns. They belong to the cache: nobody changes them.
 	pods []corev1.Pod
 	// unreachable are the nodes that do not answer, and since when.
 	unreachable map[string]time.Time
@@ -52,7 +52,7 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 		return nil, err
 	}
 	var pods corev1.PodList
-	if err := r.Client.List(ctx, &pods, client.InNamespace(app.Namespace), index.ControlledBy(app)); err != nil {
+	if err := r.Client.List(ctx, &pods, client.InNamespace(app.Namespace), index.ControlledBy(app), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
 	seen.pods = pods.Items

@@ -61,14 +61,13 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 	}
 }
 
-// pod is the pod of a name, which must be one of those seen.
-func (o *observed) pod(name string) *corev1.Pod {
+// byName are the pods seen by their names.
+func (o *observed) byName() map[string]*corev1.Pod {
+	pods := make(map[string]*corev1.Pod, len(o.pods))
 	for i := range o.pods {
-		if o.pods[i].Name == name {
-			return &o.pods[i]
-		}
+		pods[o.pods[i].Name] = &o.pods[i]
 	}
-	return nil
+	return pods
 }
 
 // lookAgain is when time alone changes what is to be done: a delay ends, a pod
