@@ -95,7 +95,7 @@ var instead = map[string]string{
 	"w": "write workdir", "h": "write hostname", "l": "write label", "security-opt": "use container.linuxInfo",
 }
 
-// refusedParameters names the parameters that are not taken.
+// refusedParameters names the parameters that are not taken, and those that are.
 func refusedParameters(d *v1alpha1.DockerContainer) []string {
 	var refused []string
 	for i, p := range d.Parameters {
@@ -108,8 +108,10 @@ func refusedParameters(d *v1alpha1.DockerContainer) []string {
 		} else if instead[p.Key] != "" {
 			hint = ": " + instead[p.Key]
 		}
-		refused = append(refused, fmt.Sprintf("spec.container.docker.parameters[%d].key: the flag %q of docker run is not supported%s (supported: %s)",
-			i, p.Key, hint, strings.Join(slices.Sorted(maps.Keys(parameters)), ", ")))
+		refused = append(refused, fmt.Sprintf("spec.container.docker.parameters[%d].key: the flag %q of docker run is not supported%s", i, p.Key, hint))
+	}
+	if len(refused) > 0 {
+		refused[len(refused)-1] += fmt.Sprintf(" (supported: %s)", strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
 	}
 	return refused
 }
