@@ -67,22 +67,30 @@ const (
 // every spelling of a docker parameter.
 func Apps() []App {
 	apps := []App{
-		{"the exploit", fieldVolumes, v1alpha1.AllowHostPathLabel,
-			"cmd: echo x >> /tmp/etc/cron.d/x\n" + container("volumes: [{containerPath: /tmp, hostPath: /, mode: RW}]"), false},
+		{
+			"the exploit", fieldVolumes, v1alpha1.AllowHostPathLabel,
+			"cmd: echo x >> /tmp/etc/cron.d/x\n" + container("volumes: [{containerPath: /tmp, hostPath: /, mode: RW}]"), false,
+		},
 		{"read-only host path", fieldVolumes, v1alpha1.AllowHostPathLabel, container("volumes: [{containerPath: /host, hostPath: /etc, mode: RO}]"), false},
 		{"docker socket", fieldVolumes, v1alpha1.AllowHostPathLabel, container("volumes: [{containerPath: a, hostPath: /var/run/docker.sock}]"), false},
 		{"host path of many slashes", fieldVolumes, v1alpha1.AllowHostPathLabel, container("volumes: [{containerPath: /host, hostPath: //etc/./}]"), false},
-		{"host path behind a harmless one", fieldVolumes, v1alpha1.AllowHostPathLabel,
-			container("volumes: [{containerPath: /a, hostPath: a}, {containerPath: /host, hostPath: /}]"), true},
+		{
+			"host path behind a harmless one", fieldVolumes, v1alpha1.AllowHostPathLabel,
+			container("volumes: [{containerPath: /a, hostPath: a}, {containerPath: /host, hostPath: /}]"), true,
+		},
 		{"host path without an end", fieldVolumes, v1alpha1.AllowHostPathLabel, container("volumes: [{containerPath: /host, hostPath: /var/../..}]"), true},
 		{"host network", "spec.networks", v1alpha1.AllowHostNetworkLabel, "networks: [{mode: host}]\ncontainer: {docker: {image: busybox}}", false},
 		{"host network by default", "spec.networks", v1alpha1.AllowHostNetworkLabel, "container: {docker: {image: busybox}}", false},
 		{"host network of the MESOS engine", "spec.networks", v1alpha1.AllowHostNetworkLabel, "container: {type: MESOS, docker: {image: busybox}}", false},
-		{"shared IPC", "spec.container.linuxInfo.ipcInfo.mode", v1alpha1.AllowHostNamespacesLabel,
-			container("type: MESOS, linuxInfo: {ipcInfo: {mode: SHARE_PARENT}}"), false},
+		{
+			"shared IPC", "spec.container.linuxInfo.ipcInfo.mode", v1alpha1.AllowHostNamespacesLabel,
+			container("type: MESOS, linuxInfo: {ipcInfo: {mode: SHARE_PARENT}}"), false,
+		},
 		{"privileged", "spec.container.docker.privileged", v1alpha1.AllowPrivilegedLabel, docker("privileged: true"), false},
-		{"unconfined", "spec.container.linuxInfo.seccomp.unconfined", v1alpha1.AllowPrivilegedLabel,
-			container("type: MESOS, linuxInfo: {seccomp: {unconfined: true}}"), false},
+		{
+			"unconfined", "spec.container.linuxInfo.seccomp.unconfined", v1alpha1.AllowPrivilegedLabel,
+			container("type: MESOS, linuxInfo: {seccomp: {unconfined: true}}"), false,
+		},
 		{"root by name", "spec.user", v1alpha1.AllowRootLabel, "user: root\n" + container("type: MESOS"), false},
 		{"root by number", "spec.user", v1alpha1.AllowRootLabel, "user: \"0\"\n" + container("type: MESOS"), false},
 		{"root without a container", "spec.user", v1alpha1.AllowRootLabel, "cmd: sleep 9\nuser: root\nnetworks: [{mode: container/bridge}]", true},
