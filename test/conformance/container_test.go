@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -94,11 +95,10 @@ var (
 				w.t.Error(err)
 			}
 		})
-		const ucr = `"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"}}`
-		a := w.run(`"id": "gpu", "gpus": 2, ` + ucr)
+		a := w.run(`"id": "gpu", "gpus": 2, ` + ucr + "}}")
 		w.Expect(a.pod().Spec.NodeName).To(Equal(home.Name))
 		w.Expect(a.inspect().Env).To(HaveKeyWithValue("MARATHON_APP_RESOURCE_GPUS", "2"))
-		w.start(`"id": "no-gpu", "gpus": 1, `+ucr).says(v1alpha1.ReasonWaiting, "Insufficient nvidia.com/gpu")
+		w.start(`"id": "no-gpu", "gpus": 1, `+ucr+"}}").says(v1alpha1.ReasonWaiting, "Insufficient nvidia.com/gpu")
 	})
 	_ = behaviour("gpus of the DOCKER engine are refused", func(w *watcher) {
 		w.refuses(`"id": "x", "gpus": 1`, "/", "GPU resources only work with the Mesos containerizer")
@@ -136,18 +136,59 @@ var container = section{title: "Containers", about: "Fields of `container`.", ro
 	kept("container.docker.image", "").by("the image is what runs", "a container of the DOCKER engine needs an image", "an image that is nowhere is told"),
 	kept("container.docker.forcePullImage", "pull at every start. Otherwise an image that the node has is used, `:latest` too").
 		by("forcePullImage asks the registry at every start"),
-	notYet("container.docker.privileged", "the MESOS engine ignores it, as it did").by("privileged is stalled", "the MESOS engine ignores privileged"),
-	notYet("container.docker.parameters[].key", "flags of docker run").by("parameters are stalled", "parameters of the MESOS engine are refused"),
-	notYet("container.docker.parameters[].value", "").by("parameters are stalled"),
-	notYet("container.docker.parameters", "").by("parameters are stalled", "parameters of the MESOS engine are refused"),
+	differs("container.docker.privileged", "as Docker did, where the namespace [allows it](../policy.md). The MESOS engine ignores it, as it did").
+		by("privileged is all rights", "what reaches into the node needs a label of the namespace", "the MESOS engine ignores privileged"),
+	differs("container.docker.parameters", "flags of docker run that a pod can have, of the DOCKER engine; others are Stalled").
+		by("parameters that a pod can't have are stalled", "parameters of the MESOS engine are refused"),
+	kept("container.docker.parameters[].key", "a long name, see below").by("parameters that a pod can't have are stalled", "parameters of the MESOS engine are refused"),
+	kept("container.docker.parameters[].value", "taken as it is").by("parameters of the process"),
 	notYet("container.docker.pullConfig", "credentials of a registry").by("pullConfig is stalled", "pullConfig of the DOCKER engine is refused"),
 	notYet("container.docker.pullConfig.secret", "").by("pullConfig is stalled"),
 	refused("container.docker.credential", "long gone from Marathon, which refused it, too").by("credential is refused"),
-	notYet("container.linuxInfo.seccomp.profileName", "").by("linuxInfo is stalled", "seccomp is a profile or unconfined"),
-	notYet("container.linuxInfo.seccomp.unconfined", "").by("linuxInfo is stalled", "seccomp is a profile or unconfined"),
-	notYet("container.linuxInfo.ipcInfo.mode", "").by("linuxInfo is stalled"),
-	notYet("container.linuxInfo.ipcInfo.shmSize", "").by("linuxInfo is stalled"),
+	kept("container.linuxInfo.seccomp.profileName", "a profile of the node, below the kubelet's directory; not with `unconfined`").by("a seccomp profile is one of the node", "seccomp is a profile or unconfined"),
+	differs("container.linuxInfo.seccomp.unconfined", "where the namespace [allows it](../policy.md)").
+		by("seccomp may be unconfined", "what reaches into the node needs a label of the namespace", "seccomp is a profile or unconfined"),
+	differs("container.linuxInfo.ipcInfo.mode", "`PRIVATE`, and `SHARE_PARENT` where the namespace [allows it](../policy.md)").
+		by("ipcInfo is whose shared memory it is", "what reaches into the node needs a label of the namespace"),
+	kept("container.linuxInfo.ipcInfo.shmSize", "of `/dev/shm`, counted as memory of the task").by("ipcInfo is whose shared memory it is", "seccomp is a profile or unconfined"),
 }}
+
+var parameters = section{title: "Docker parameters", about: "Keys of `container.docker.parameters[]`. ¹ where the namespace [allows it](../policy.md).", column: "key", rows: []row{
+	kept("`env`", "wins over `env` of the app").by("parameters of the process"),
+	differs("`user`", "`root` ¹, `nobody` or a number, with or without a group").by("parameters of the process", "what reaches into the node needs a label of the namespace"),
+	kept("`workdir`", "").by("parameters of the process"),
+	kept("`entrypoint`", "not together with `cmd`").by("parameters of the process"),
+	kept("`hostname`", "not on the node's network").by("parameters of the network"),
+	kept("`add-host`", "").by("parameters of the network"),
+	kept("`dns`, `dns-search`, `dns-opt`, `dns-option`", "").by("parameters of the network"),
+	kept("`shm-size`", "counted as memory of the task").by("parameters of the machine"),
+	kept("`read-only`", "").by("parameters of the machine"),
+	kept("`tty`, `interactive`", "").by("parameters of the process"),
+	differs("`cap-add`", "¹").by("parameters of the machine", "what reaches into the node needs a label of the namespace"),
+	kept("`cap-drop`", "").by("parameters of the machine"),
+	differs("`privileged`", "¹").by("parameters of the node", "what reaches into the node needs a label of the namespace"),
+	differs("`pid`, `ipc`", "`host` ¹").by("parameters of the node", "what reaches into the node needs a label of the namespace"),
+	differs("`net`, `network`", "`host` ¹, where `networks` says the same").by("parameters of the node", "what reaches into the node needs a label of the namespace"),
+	differs("`volume`", "¹ a path of the node").by("parameters of the node", "what reaches into the node needs a label of the namespace"),
+	differs("`label`, `name`, `init`, `log-driver`, `log-opt`, `restart`, `rm`", "accepted, and without effect").by("parameters without an effect"),
+	refused("`ulimit`, `device`, `sysctl`, `security-opt` and all others", "no pod can have them: the app is Stalled, and the message says what there is in their place").
+		by("parameters that a pod can't have are stalled"),
+}}
+
+// withParameters is the beginning of a container with docker parameters.
+func withParameters(keysAndValues ...string) string {
+	var all []string
+	for i := 0; i < len(keysAndValues); i += 2 {
+		all = append(all, fmt.Sprintf(`{"key": %q, "value": %q}`, keysAndValues[i], keysAndValues[i+1]))
+	}
+	return `"container": {"docker": {"image": "kdcos/web:v1", "parameters": [` + strings.Join(all, ", ") + `]}`
+}
+
+// has says whether a task has a capability in effect.
+func (i *inspection) has(capability string) bool {
+	bits, _ := strconv.ParseUint(i.value("/proc/self/status", "CapEff"), 16, 64)
+	return bits>>map[string]int{"CHOWN": 0, "NET_ADMIN": 12, "SYS_ADMIN": 21}[capability]&1 == 1
+}
 
 const ucr = `"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"`
 
@@ -171,16 +212,77 @@ var (
 		w.start(`"id": "force-pull", "container": {"docker": {"image": "kdcos/web:v1", "forcePullImage": true}}`).says(v1alpha1.ReasonImagePull, "kdcos/web:v1")
 		w.run(`"id": "latest", "container": {"docker": {"image": "busybox"}}`)
 	})
-	_ = behaviour("privileged is stalled", func(w *watcher) {
-		w.stalls(`"id": "privileged", "container": {"docker": {"image": "kdcos/web:v1", "privileged": true}}`, "spec.container.docker.privileged")
+	_ = behaviour("privileged is all rights", func(w *watcher) {
+		seen := w.task(`"id": "privileged", "container": {"docker": {"image": "kdcos/web:v1", "privileged": true}}`)
+		w.Expect(seen.value("/proc/self/status", "Seccomp")).To(Equal("0"))
+		w.Expect(seen.has("SYS_ADMIN")).To(BeTrue())
+		ordinary := w.task(plain)
+		w.Expect(ordinary.has("SYS_ADMIN")).To(BeFalse())
+	})
+	_ = behaviour("what reaches into the node needs a label of the namespace", func(w *watcher) {
+		const docker = `"container": {"docker": {"image": "kdcos/web:v1", "parameters": [`
+		for members, label := range map[string]string{
+			`"networks": null`: "host-network", docker + `{"key": "net", "value": "host"}]}}`: "host-network",
+			`"container": {"docker": {"image": "kdcos/web:v1", "privileged": true}}`: "privileged", docker + `{"key": "privileged", "value": "true"}]}}`: "privileged",
+			`"container": {"docker": {"image": "kdcos/web:v1"}, "volumes": [{"containerPath": "/h", "hostPath": "/", "mode": "RW"}]}`: "host-path",
+			docker + `{"key": "volume", "value": "/:/h"}]}}`: "host-path", docker + `{"key": "pid", "value": "host"}]}}`: "host-namespaces", docker + `{"key": "ipc", "value": "host"}]}}`: "host-namespaces",
+			ucr + `}, "linuxInfo": {"ipcInfo": {"mode": "SHARE_PARENT"}}}`: "host-namespaces", ucr + `}, "linuxInfo": {"seccomp": {"unconfined": true}}}`: "privileged",
+			docker + `{"key": "cap-add", "value": "NET_ADMIN"}]}}`: "capabilities", docker + `{"key": "user", "value": "root"}]}}`: "root", `"user": "root", ` + ucr + `}}`: "root",
+		} {
+			app, err := w.read(`"id": "forbidden", ` + members)
+			w.Expect(err).NotTo(HaveOccurred(), members)
+			app.Namespace = w.bare
+			w.Expect(w.Create(w.t.Context(), app)).To(MatchError(And(
+				ContainSubstring("needs the label kdcos.io/allow-"+label+"=true on namespace "+w.bare), ContainSubstring("policy kdcos-host-access"))), members)
+		}
 	})
 	_ = behaviour("the MESOS engine ignores privileged", func(w *watcher) {
 		seen := w.task(`"id": "privileged-mesos", ` + ucr + `, "privileged": true}}`)
 		ordinary := w.task(plain)
 		w.Expect(seen.value("/proc/self/status", "CapEff")).To(Equal(ordinary.value("/proc/self/status", "CapEff")))
 	})
-	_ = behaviour("parameters are stalled", func(w *watcher) {
-		w.stalls(`"id": "parameters", "container": {"docker": {"image": "kdcos/web:v1", "parameters": [{"key": "hostname", "value": "x"}]}}`, "spec.container.docker.parameters")
+	_ = behaviour("parameters of the process", func(w *watcher) {
+		seen := w.task(`"id": "parameters-process", "env": {"A": "app"}, "args": ["-listen", ":8080"], ` + withParameters("env", "A=parameter $(X)", "user", "1000:2000", "workdir", "/tmp", "tty", "true", "interactive", "true") + `, "portMappings": [{"containerPort": 8080}]}`)
+		w.Expect(seen.Env).To(HaveKeyWithValue("A", "parameter $(X)"))
+		w.Expect([]int{seen.UID, seen.GID}).To(Equal([]int{1000, 2000}))
+		w.Expect(seen.Dir).To(Equal("/tmp"))
+		w.Expect(seen.Stdin).To(HavePrefix("/dev/pts/"))
+		seen = w.task(`"id": "parameters-entrypoint", "args": ["-c", "exec /web serve"], ` + withParameters("entrypoint", "/bin/sh") + "}")
+		w.Expect(seen.Args).To(Equal([]string{"/web", "serve"}))
+	})
+	_ = behaviour("parameters of the network", func(w *watcher) {
+		seen := w.task(`"id": "parameters-network", ` + withParameters("hostname", "mine", "add-host", "other.example:192.0.2.7", "dns", "192.0.2.8", "dns-search", "example.org", "dns-opt", "ndots:3") + "}")
+		w.Expect(seen.Hostname).To(Equal("mine"))
+		w.Expect(seen.Files["/etc/hosts"]).To(MatchRegexp(`(?m)^192\.0\.2\.7\s+other\.example$`))
+		w.Expect(seen.Files["/etc/resolv.conf"]).To(And(ContainSubstring("nameserver 192.0.2.8"), ContainSubstring("example.org"), ContainSubstring("ndots:3")))
+	})
+	_ = behaviour("parameters of the machine", func(w *watcher) {
+		seen := w.task(`"id": "parameters-machine", ` + withParameters("shm-size", "32m", "read-only", "true", "cap-add", "NET_ADMIN", "cap-drop", "CAP_CHOWN") + "}")
+		w.Expect(seen.Shm).To(BeEquivalentTo(32 << 20))
+		w.Expect(seen.mount("/")).To(MatchRegexp(`^\S+ / \S+ ro[, ]`))
+		w.Expect(seen.has("NET_ADMIN")).To(BeTrue())
+		w.Expect(seen.has("CHOWN")).To(BeFalse())
+		ordinary := w.task(plain)
+		w.Expect(ordinary.has("NET_ADMIN")).To(BeFalse())
+		w.Expect(ordinary.has("CHOWN")).To(BeTrue())
+	})
+	_ = behaviour("parameters of the node", func(w *watcher) {
+		seen, ordinary := w.task(`"id": "parameters-node", `+withParameters("pid", "host", "ipc", "host", "volume", "/tmp:/of-the-node:ro", "privileged", "true")+"}"), w.task(plain)
+		w.Expect(ordinary.PID).To(Equal(1))
+		w.Expect(seen.PID).To(BeNumerically(">", 1))
+		w.Expect(seen.Namespaces["ipc"]).NotTo(BeEmpty())
+		w.Expect(seen.mount("/of-the-node")).To(MatchRegexp(`/of-the-node \S+ ro[, ]`))
+		w.Expect(seen.has("SYS_ADMIN")).To(BeTrue())
+		a := w.run(`"id": "parameters-net", "networks": null, ` + withParameters("net", "host") + "}")
+		w.Expect(a.inspect().Env).To(HaveKeyWithValue("HOST", a.pod().Status.HostIP))
+	})
+	_ = behaviour("parameters without an effect", func(w *watcher) {
+		w.run(`"id": "parameters-nothing", ` + withParameters("label", "a=b", "name", "x", "init", "true", "log-driver", "json-file", "log-opt", "max-size=10m", "restart", "always", "rm", "true") + "}")
+	})
+	_ = behaviour("parameters that a pod can't have are stalled", func(w *watcher) {
+		for _, key := range []string{"ulimit", "device", "sysctl", "security-opt", "no-such-flag"} {
+			w.stalls(`"id": "parameter-`+key+`", `+withParameters(key, "x")+"}", "spec.container.docker.parameters")
+		}
 	})
 	_ = behaviour("parameters of the MESOS engine are refused", func(w *watcher) {
 		w.refuses(`"id": "x", `+ucr+`, "parameters": [{"key": "hostname", "value": "x"}]}}`, "/container/docker/parameters", "must be empty")
@@ -197,10 +299,20 @@ var (
 	_ = behaviour("credential is refused", func(w *watcher) {
 		w.refuses(`"id": "x", "container": {"docker": {"image": "a", "credential": {"principal": "p", "secret": "s"}}}`, "/container/docker/credential", "must be empty")
 	})
-	_ = behaviour("linuxInfo is stalled", func(w *watcher) {
-		w.stalls(`"id": "seccomp", `+ucr+`}, "linuxInfo": {"seccomp": {"profileName": "p"}}}`, "spec.container.linuxInfo")
-		w.stalls(`"id": "unconfined", `+ucr+`}, "linuxInfo": {"seccomp": {"unconfined": true}}}`, "spec.container.linuxInfo")
-		w.stalls(`"id": "ipc", `+ucr+`}, "linuxInfo": {"ipcInfo": {"mode": "PRIVATE", "shmSize": 16}}}`, "spec.container.linuxInfo")
+	_ = behaviour("a seccomp profile is one of the node", func(w *watcher) {
+		a := w.start(`"id": "seccomp", ` + ucr + `}, "linuxInfo": {"seccomp": {"profileName": "no-such-profile.json"}}}`)
+		w.Eventually(func() string { return a.condition(v1alpha1.ConditionReady).Message }).Should(ContainSubstring("no-such-profile.json"))
+	})
+	_ = behaviour("seccomp may be unconfined", func(w *watcher) {
+		seen := w.task(`"id": "unconfined", ` + ucr + `}, "linuxInfo": {"seccomp": {"unconfined": true}}}`)
+		w.Expect(seen.value("/proc/self/status", "Seccomp")).To(Equal("0"))
+	})
+	_ = behaviour("ipcInfo is whose shared memory it is", func(w *watcher) {
+		private := w.task(`"id": "ipc-private", ` + ucr + `}, "linuxInfo": {"ipcInfo": {"mode": "PRIVATE", "shmSize": 16}}}`)
+		w.Expect(private.Shm).To(BeEquivalentTo(16 << 20))
+		shared := w.run(`"id": "ipc-shared", "instances": 1, ` + ucr + `}, "linuxInfo": {"ipcInfo": {"mode": "SHARE_PARENT"}}}`)
+		w.Expect(shared.pod().Spec.HostIPC).To(BeTrue())
+		w.Expect(shared.inspect().Namespaces["ipc"]).NotTo(Equal(private.Namespaces["ipc"]))
 	})
 	_ = behaviour("seccomp is a profile or unconfined", func(w *watcher) {
 		w.refuses(`"id": "x", `+ucr+`}, "linuxInfo": {"seccomp": {"profileName": "p", "unconfined": true}}}`,
@@ -211,10 +323,11 @@ var (
 )
 
 var volumes = section{title: "Volumes", about: "Fields of `container.volumes[]`.", rows: []row{
-	notYet("container.volumes[].containerPath", "relative ones are in the sandbox").by("volumes are stalled"),
-	notYet("container.volumes[].hostPath", "a path of the node, or of the sandbox where it is relative").by("volumes are stalled"),
-	notYet("container.volumes[].mode", "").by("volumes are stalled"),
-	notYet("container.volumes", "").by("volumes are stalled"),
+	differs("container.volumes[].hostPath", "a path of the node, where the namespace [allows it](../policy.md). Relative ones, of the sandbox, are not there yet").
+		by("a host path is one of the node", "what reaches into the node needs a label of the namespace", "volumes are stalled"),
+	kept("container.volumes[].containerPath", "relative ones are below `/mnt/mesos/sandbox`").by("a host path is one of the node"),
+	kept("container.volumes[].mode", "`RO` or `RW`").by("a host path is one of the node"),
+	kept("container.volumes", "").by("a host path is one of the node"),
 	notYet("container.volumes[].persistent", "").by("volumes are stalled", "persistent volumes are held to Marathon's rules"),
 	notYet("container.volumes[].persistent.type", "").by("volumes are stalled"),
 	notYet("container.volumes[].persistent.size", "").by("volumes are stalled", "persistent volumes are held to Marathon's rules"),
@@ -232,9 +345,14 @@ var volumes = section{title: "Volumes", about: "Fields of `container.volumes[]`.
 }}
 
 var (
+	_ = behaviour("a host path is one of the node", func(w *watcher) {
+		seen := w.task(`"id": "host-path", "container": {` + image + `, "volumes": [
+			{"containerPath": "/absolute", "hostPath": "/tmp", "mode": "RO"}, {"containerPath": "relative", "hostPath": "/tmp/kdcos-conformance", "mode": "RW"}]}`)
+		w.Expect(seen.mount("/absolute")).To(MatchRegexp(`/absolute \S+ ro[, ]`))
+		w.Expect(seen.mount("/mnt/mesos/sandbox/relative")).To(MatchRegexp(`/relative \S+ rw[, ]`))
+	})
 	_ = behaviour("volumes are stalled", func(w *watcher) {
 		for name, members := range map[string]string{
-			"absolute":   `"containerPath": "/a", "hostPath": "/tmp", "mode": "RO"`,
 			"relative":   `"containerPath": "a", "hostPath": "b", "mode": "RW"`,
 			"persistent": `"containerPath": "data", "mode": "RW", "persistent": {"type": "mount", "size": 10, "maxSize": 20, "profileName": "p", "constraints": [["path", "LIKE", "x"]]}`,
 			"dvdi":       `"containerPath": "/d", "mode": "RW", "external": {"name": "v", "provider": "dvdi", "size": 1, "shared": true, "options": {"dvdi/driver": "pxd"}}`,

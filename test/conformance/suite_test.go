@@ -99,15 +99,20 @@ type cluster struct {
 	seen cache.Cache
 	// kubeconfig is the file that leads to it.
 	kubeconfig string
-	// namespace is that of the apps, and the name of their group.
-	namespace string
+	// namespace is that of the apps, and the name of their group. It allows
+	// everything; bare is one that allows nothing in particular.
+	namespace, bare string
+	// suite is the test that all behaviours are part of.
+	suite *testing.T
+	// attributes are set on nodes once.
+	attributes sync.Once
 	// shared are apps that several behaviours look at, by their definition.
 	shared sync.Map
 }
 
 func connect(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{kubeconfig: os.Getenv("KUBECONFIG")}
+	c := &cluster{suite: t, kubeconfig: os.Getenv("KUBECONFIG")}
 	if c.kubeconfig == "" {
 		c.kubeconfig = filepath.Join(testkit.Root(), ".local", "kubeconfig")
 	}
@@ -123,19 +128,11 @@ func connect(t *testing.T) *cluster {
 	if c.WithWatch, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "conformance-", Labels: map[string]string{
+	c.namespace = c.newNamespace(map[string]string{
 		"kdcos.io/allow-host-network": "true", "kdcos.io/allow-host-path": "true", "kdcos.io/allow-host-namespaces": "true",
 		"kdcos.io/allow-privileged": "true", "kdcos.io/allow-capabilities": "true", "kdcos.io/allow-root": "true",
-	}}}
-	if err := c.Create(t.Context(), namespace); err != nil {
-		t.Fatalf("create namespace: %v", err)
-	}
-	c.namespace = namespace.Name
-	t.Cleanup(func() {
-		if err := c.Delete(context.Background(), namespace); err != nil {
-			t.Errorf("delete namespace: %v", err)
-		}
 	})
+	c.bare = c.newNamespace(nil)
 	if c.seen, err = cache.New(config, cache.Options{Scheme: scheme, DefaultNamespaces: map[string]cache.Config{c.namespace: {}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -152,4 +149,19 @@ func connect(t *testing.T) *cluster {
 	}
 	t.Log("apps run in namespace", c.namespace)
 	return c
+}
+
+// newNamespace makes a namespace that goes with the suite.
+func (c *cluster) newNamespace(labels map[string]string) string {
+	c.suite.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "conformance-", Labels: labels}}
+	if err := c.Create(c.suite.Context(), namespace); err != nil {
+		c.suite.Fatalf("create namespace: %v", err)
+	}
+	c.suite.Cleanup(func() {
+		if err := c.Delete(context.Background(), namespace); err != nil {
+			c.suite.Errorf("delete namespace: %v", err)
+		}
+	})
+	return namespace.Name
 }

@@ -62,7 +62,7 @@ type section struct {
 
 // sections are the tables in their order.
 var sections = []section{
-	reading, core, resources, container, volumes, upgrades, networks, ports, environment, placement, health, checks, backoff, lost,
+	reading, core, resources, container, parameters, volumes, upgrades, networks, ports, environment, placement, health, checks, backoff, lost,
 }
 
 func TestTable(t *testing.T) {
