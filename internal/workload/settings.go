@@ -16,6 +16,9 @@ type Settings struct {
 	ContainerNetworks []string
 	// GPUResource is the extended resource that counts GPUs; nvidia.com/gpu if empty.
 	GPUResource string
+	// HomeRegion is the region of Apps whose constraints name no region and no
+	// zone; empty lets them run in any.
+	HomeRegion string
 }
 
 // PortRange is a range of ports, both ends included.
