@@ -32,6 +32,7 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 		MaximumOverCapacity:   *spec.UpgradeStrategy.MaximumOverCapacity,
 		Resident:              spec.Resident(),
 		OldestFirst:           spec.KillSelection == v1alpha1.OldestFirst,
+		Groups:                workload.Groups(spec),
 	}
 	seen := make([]rollout.Instance, 0, len(o.pods))
 	for i := range o.pods {

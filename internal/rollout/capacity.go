@@ -92,9 +92,10 @@ func (c *census) settled() bool {
 	return c.oldStopping == 0 && c.currentStopping == 0 && c.currentHealthy == len(c.current) && len(c.old) > 0
 }
 
-// freeSlots returns the n lowest slots that no instance of the current
-// configuration holds, be it on its way out or lost.
-func freeSlots(seen []Instance, n int) []int {
+// freeSlots returns n slots that no instance of the current configuration
+// holds, be it on its way out or lost: the lowest of them, in whichever group
+// has the fewest instances that stay.
+func freeSlots(seen, staying []Instance, n, groups int) []int {
 	if n <= 0 {
 		return nil
 	}
@@ -104,11 +105,20 @@ func freeSlots(seen []Instance, n int) []int {
 			taken[i.Slot] = true
 		}
 	}
+	held := make([]int, max(groups, 1))
+	for _, i := range staying {
+		held[i.Slot%len(held)]++
+	}
 	free := make([]int, 0, n)
-	for slot := 0; len(free) < n; slot++ {
-		if !taken[slot] {
-			free = append(free, slot)
+	for len(free) < n {
+		group := slices.Index(held, slices.Min(held))
+		slot := group
+		for taken[slot] {
+			slot += len(held)
 		}
+		taken[slot] = true
+		held[group]++
+		free = append(free, slot)
 	}
 	return slices.Clip(free)
 }

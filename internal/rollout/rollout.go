@@ -63,6 +63,9 @@ type Target struct {
 	Resident bool
 	// OldestFirst is the killSelection; otherwise the youngest go first.
 	OldestFirst bool
+	// Groups is the number of groups that slots are dealt to in turn, and that
+	// are kept even by the slots that are launched; 0 is one group.
+	Groups int
 }
 
 // Reason is why an action is taken.
@@ -111,7 +114,7 @@ func Next(t Target, seen []Instance, now, nextLaunch time.Time) Plan {
 		p.wait(nextLaunch.Sub(now))
 		launch = 0
 	}
-	p.Launch = freeSlots(seen, launch)
+	p.Launch = freeSlots(seen, c.current, launch, t.Groups)
 	return p
 }
 

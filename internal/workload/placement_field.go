@@ -88,5 +88,6 @@ var number = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]
 
 // selectable says that a label selector finds the nodes with this value.
 func (f field) selectable(value string) bool {
-	return f.key != corev1.LabelHostname && !(f.attribute && number.MatchString(value)) && len(validation.IsValidLabelValue(value)) == 0
+	isNumber := f.attribute && number.MatchString(value)
+	return f.key != corev1.LabelHostname && !isNumber && len(validation.IsValidLabelValue(value)) == 0
 }
