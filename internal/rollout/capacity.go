@@ -105,20 +105,30 @@ func freeSlots(seen, staying []Instance, n, groups int) []int {
 			taken[i.Slot] = true
 		}
 	}
-	held := make([]int, max(groups, 1))
+	if groups > len(seen)+n {
+		// Each of the lowest slots is a group of its own.
+		groups = 1
+	}
+	held, next := make([]int, max(groups, 1)), make([]int, max(groups, 1))
 	for _, i := range staying {
 		held[i.Slot%len(held)]++
 	}
+	for group := range next {
+		next[group] = group
+	}
 	free := make([]int, 0, n)
-	for len(free) < n {
-		group := slices.Index(held, slices.Min(held))
-		slot := group
-		for taken[slot] {
-			slot += len(held)
+	for level := slices.Min(held); len(free) < n; level++ {
+		for group := 0; group < len(held) && len(free) < n; group++ {
+			if held[group] > level {
+				continue
+			}
+			for taken[next[group]] {
+				next[group] += len(held)
+			}
+			free = append(free, next[group])
+			next[group] += len(held)
+			held[group]++
 		}
-		taken[slot] = true
-		held[group]++
-		free = append(free, slot)
 	}
 	return slices.Clip(free)
 }
