@@ -197,7 +197,7 @@ var (
 			a := w.run(secure + checked("good-"+strings.ToLower(strings.ReplaceAll(protocol, "_", "-")), `"protocol": "`+protocol+`"`, ""))
 			w.Expect(a.get().Status.TasksHealthy).To(BeEquivalentTo(1), protocol)
 		}
-		w.Expect(w.start(secure+checked("bad-https", `"protocol": "HTTPS", "path": "/answer?code=500"`, "")).get().Status.TasksHealthy).To(BeZero())
+		w.Expect(w.start(secure + checked("bad-https", `"protocol": "HTTPS", "path": "/answer?code=500"`, "")).get().Status.TasksHealthy).To(BeZero())
 	})
 	_ = behaviour("a check without a protocol is HTTP", func(w *watcher) {
 		app, err := w.read(`"id": "x", "healthChecks": [{"portIndex": 0}]`)
@@ -260,7 +260,7 @@ var (
 		a := w.run(checked("interval", `"intervalSeconds": 6`, ""))
 		from := a.inspect().Requests["/health"].Count
 		time.Sleep(12 * time.Second)
-		w.Expect(a.inspect().Requests["/health"].Count - from).To(BeNumerically("~", 4, 3), "the kubelet asks whether it lives and whether it is ready")
+		w.Expect(a.inspect().Requests["/health"].Count-from).To(BeNumerically("~", 4, 3), "the kubelet asks whether it lives and whether it is ready")
 	})
 	_ = behaviour("a late answer is none", func(w *watcher) {
 		good := w.start(checked("in-time", `"path": "/delay?for=2s", "timeoutSeconds": 4, "intervalSeconds": 5`, ""))

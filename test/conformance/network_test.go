@@ -62,13 +62,13 @@ var (
 	})
 	_ = behaviour("mixes of networks are refused", func(w *watcher) {
 		for networks, message := range map[string]string{
-			`{"mode": "host"}, {"mode": "host"}`:                                                "May specify a single host network",
-			`{"mode": "host"}, {"mode": "container", "name": "a"}`:                              "May specify a single host network",
-			`{"mode": "container/bridge"}, {"mode": "container", "name": "a"}`:                  "May specify a single host network",
-			`{"mode": "container", "name": "a"}, {"mode": "container", "name": "a"}`:            "Duplicate networks are not allowed",
-			`{"mode": "host", "name": "a"}`:                                                     "Host networks may not have names or labels",
-			`{"mode": "host", "labels": {"a": "b"}}`:                                            "Host networks may not have names or labels",
-			`{"mode": "container/bridge", "name": "a"}`:                                         "Bridge networks may not have names",
+			`{"mode": "host"}, {"mode": "host"}`:                                     "May specify a single host network",
+			`{"mode": "host"}, {"mode": "container", "name": "a"}`:                   "May specify a single host network",
+			`{"mode": "container/bridge"}, {"mode": "container", "name": "a"}`:       "May specify a single host network",
+			`{"mode": "container", "name": "a"}, {"mode": "container", "name": "a"}`: "Duplicate networks are not allowed",
+			`{"mode": "host", "name": "a"}`:                                          "Host networks may not have names or labels",
+			`{"mode": "host", "labels": {"a": "b"}}`:                                 "Host networks may not have names or labels",
+			`{"mode": "container/bridge", "name": "a"}`:                              "Bridge networks may not have names",
 		} {
 			w.refuses(`"id": "x", "networks": [`+networks+`]`, "/networks", message)
 		}
@@ -295,7 +295,7 @@ var (
 		a := w.run(`"id": "named", "container": {` + image + `, "portMappings": [{"containerPort": 8080, "name": "http-api"}]}`)
 		s := &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "named"},
-			Spec: corev1.ServiceSpec{Selector: map[string]string{v1alpha1.AppLabel: a.name}, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http-api")}}},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{v1alpha1.AppLabel: a.name}, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http-api")}}},
 		}
 		w.Expect(w.Create(w.t.Context(), s)).To(Succeed())
 		w.serves(net.JoinHostPort(s.Spec.ClusterIP, "80"))

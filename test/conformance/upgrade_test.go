@@ -271,7 +271,7 @@ var (
 	_ = behaviour("every change replaces tasks", func(w *watcher) {
 		for name, change := range map[string]string{
 			"labels": `"labels": {"a": "b"}`, "cpus": `"cpus": 0.02`, "backoff": `"backoffSeconds": 2`, "strategy": `"upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}`,
-			"kill-selection": `"killSelection": "OLDEST_FIRST"`,
+			"kill-selection": `"killSelection": "OLDEST_FIRST"`, "constraints": `"constraints": [["hostname", "MAX_PER", "9"]]`,
 		} {
 			w.t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -104,7 +104,10 @@ func (g *generator) settleContainer(s *v1alpha1.AppSpec) {
 
 func (g *generator) settleVolume(v *v1alpha1.Volume) {
 	kinds := []func(){
-		func() { v.HostPath = ptr.To(ptr.Deref(v.HostPath, "/h")); v.Persistent, v.External, v.Secret = nil, nil, nil },
+		func() {
+			v.HostPath = ptr.To(ptr.Deref(v.HostPath, "/h"))
+			v.Persistent, v.External, v.Secret = nil, nil, nil
+		},
 		func() { v.Secret = ptr.To("s"); v.HostPath, v.Persistent, v.External, v.Mode = nil, nil, nil, "" },
 		func() {
 			if v.Persistent == nil {
