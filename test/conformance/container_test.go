@@ -6,6 +6,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -242,10 +243,12 @@ var (
 		w.Expect(seen.value("/proc/self/status", "CapEff")).To(Equal(ordinary.value("/proc/self/status", "CapEff")))
 	})
 	_ = behaviour("parameters of the process", func(w *watcher) {
-		seen := w.task(`"id": "parameters-process", "env": {"A": "app"}, "args": ["-listen", ":8080"], ` + withParameters("env", "A=parameter $(X)", "user", "1000:2000", "workdir", "/tmp", "tty", "true", "interactive", "true") + `, "portMappings": [{"containerPort": 8080}]}`)
+		a := w.run(`"id": "parameters-process", "env": {"A": "app"}, "args": ["-listen", ":8080"], ` +
+			withParameters("env", "A=parameter $(X)", "user", "1000:2000", "workdir", "/etc", "tty", "true", "interactive", "true") + "}")
+		seen := w.inspectAt(net.JoinHostPort(a.pod().Status.PodIP, "8080"))
 		w.Expect(seen.Env).To(HaveKeyWithValue("A", "parameter $(X)"))
 		w.Expect([]int{seen.UID, seen.GID}).To(Equal([]int{1000, 2000}))
-		w.Expect(seen.Dir).To(Equal("/tmp"))
+		w.Expect(seen.Dir).To(Equal("/etc"))
 		w.Expect(seen.Stdin).To(HavePrefix("/dev/pts/"))
 		seen = w.task(`"id": "parameters-entrypoint", "args": ["-c", "exec /web serve"], ` + withParameters("entrypoint", "/bin/sh") + "}")
 		w.Expect(seen.Args).To(Equal([]string{"/web", "serve"}))

@@ -49,15 +49,14 @@ var (
 			}
 			return len(pods)
 		}).Should(BeNumerically(">", 1))
-		w.Eventually(func() string { return a.condition(v1alpha1.ConditionReady).Message }).Should(ContainSubstring("exit code 7"))
-		w.Expect(a.get().Status.LastTaskFailure).To(And(HaveField("State", "TASK_FAILED"), HaveField("Message", ContainSubstring("exit code 7"))))
+		w.Eventually(func() *v1alpha1.TaskFailure { return a.get().Status.LastTaskFailure }).Should(And(HaveField("State", "TASK_FAILED"), HaveField("Message", ContainSubstring("exit code 7"))))
 	})
 	_ = behaviour("exit code 0 is a failure", func(w *watcher) {
 		a := w.start(`"id": "exit-0", "backoffSeconds": 100, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "0"}`)
 		w.Eventually(func() *v1alpha1.LaunchBackoff { return a.get().Status.Backoff }).Should(HaveField("Failures", BeNumerically(">", 0)))
 	})
 	_ = behaviour("the delay grows by its factor to its limit", func(w *watcher) {
-		a := w.start(`"id": "delays", "backoffSeconds": 4, "backoffFactor": 4, "maxLaunchDelaySeconds": 60, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "1"}`)
+		a := w.start(`"id": "delays", "backoffSeconds": 1, "backoffFactor": 8, "maxLaunchDelaySeconds": 60, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "1"}`)
 		seen := map[int32]time.Duration{}
 		w.Eventually(func() map[int32]time.Duration {
 			if b := a.get().Status.Backoff; b != nil {
@@ -65,7 +64,7 @@ var (
 			}
 			return seen
 		}).Should(HaveKey(int32(3)))
-		for failures, want := range map[int32]time.Duration{1: 4 * time.Second, 2: 16 * time.Second, 3: 60 * time.Second} {
+		for failures, want := range map[int32]time.Duration{1: time.Second, 2: 8 * time.Second, 3: time.Minute} {
 			if got, ok := seen[failures]; ok {
 				w.Expect(got).To(Equal(want), "%d failures", failures)
 			}
@@ -102,7 +101,7 @@ var (
 		w.Expect(a.get().Status.Backoff).To(BeNil())
 	})
 	_ = behaviour("failures are forgotten", func(w *watcher) {
-		a := w.run(`"id": "forgotten", "backoffSeconds": 1, "maxLaunchDelaySeconds": 5`)
+		a := w.run(`"id": "forgotten", "backoffSeconds": 1, "maxLaunchDelaySeconds": 30`)
 		a.tell("/exit?code=3")
 		w.Eventually(func() *v1alpha1.LaunchBackoff { return a.get().Status.Backoff }).ShouldNot(BeNil())
 		w.Eventually(func() *v1alpha1.LaunchBackoff { return a.get().Status.Backoff }).Should(BeNil())

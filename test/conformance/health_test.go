@@ -355,9 +355,9 @@ var (
 	})
 	_ = behaviour("check keeps its times", func(w *watcher) {
 		late := w.start(`"id": "check-late", ` + twoPorts("MESOS") + `, "check": {"http": {"portIndex": 0, "path": "/delay?for=2s"}, "intervalSeconds": 4, "timeoutSeconds": 1, "delaySeconds": 0}`)
-		slow := w.run(`"id": "check-slow", ` + twoPorts("MESOS") + `, "check": {"http": {"portIndex": 0, "path": "/health"}, "intervalSeconds": 5, "timeoutSeconds": 4, "delaySeconds": 9}`)
+		slow := w.run(`"id": "check-slow", ` + twoPorts("MESOS") + `, "check": {"http": {"portIndex": 0, "path": "/health"}, "intervalSeconds": 5, "timeoutSeconds": 4, "delaySeconds": 15}`)
 		late.finds(v1alpha1.PodConditionCheck, corev1.ConditionFalse)
-		time.Sleep(20 * time.Second)
+		time.Sleep(25 * time.Second)
 		asked := slow.inspect().Requests["/health"]
 		w.Expect(asked.First).To(BeNumerically(">", 5))
 		w.Expect(asked.Count).To(And(BeNumerically(">=", 2), BeNumerically("<=", 5)))
