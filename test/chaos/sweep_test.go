@@ -1,0 +1,232 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package chaos breaks what the manager stands on, at every write of scripted
+// lives of Apps, and looks at what becomes of them: see docs/development.md.
+package chaos
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+var (
+	short    = flag.Bool("chaos.short", false, "only quick scenarios, and only deaths and lost answers at each place in our code that writes")
+	only     = flag.String("chaos.scenario", "", "regular expression for the scenarios to run")
+	pointRE  = flag.String("chaos.point", "", "only the points whose name contains this")
+	faultsRE = flag.String("chaos.faults", "", "regular expression for the faults to try")
+	parallel = flag.Int("chaos.parallel", 16, "lives at once")
+	patience = flag.Duration("chaos.patience", time.Minute, "how long a step may take")
+	stopAt   = flag.Int("chaos.failures", 10, "failures after which the sweep ends")
+)
+
+var theWorld *world
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Old lists can be had in pages only, not as a stream.
+	_ = os.Setenv("KUBE_FEATURE_WatchListClient", "false")
+	ctrl.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
+
+// open starts the world, once.
+func open(t *testing.T) *world {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w, stop, err := newWorld(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go w.lives(ctx)
+	t.Cleanup(func() {
+		cancel()
+		stop()
+	})
+	return w
+}
+
+// TestSweep runs every scenario without a fault, and then with every fault at
+// every write.
+func TestSweep(t *testing.T) {
+	w := open(t)
+	s := &sweep{t: t, world: w, ends: map[string]string{}, writes: map[string]map[string]int{}, sites: map[frame]bool{}, tally: map[fault]*count{}}
+	began := time.Now()
+	s.references()
+	if t.Failed() {
+		return
+	}
+	references := time.Since(began)
+	points := s.points()
+	s.run(points)
+	s.tell(references, time.Since(began))
+}
+
+// sweep is one sweep.
+type sweep struct {
+	t     *testing.T
+	world *world
+
+	mu        sync.Mutex
+	scenarios []scenario
+	// ends are the end states of the reference runs, writes the most they made.
+	ends   map[string]string
+	writes map[string]map[string]int
+	traces []*run
+	sites  map[frame]bool
+	tally  map[fault]*count
+	failed int
+}
+
+// count counts the points of a fault.
+type count struct{ points, missed, failed int }
+
+// references runs each scenario without a fault, twice: it must end alike.
+func (s *sweep) references() {
+	all, err := scenarios()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	wanted := regexp.MustCompile("^(" + *only + ")")
+	for _, sc := range all {
+		if wanted.MatchString(sc.name) && (sc.Quick || !*short) {
+			s.scenarios = append(s.scenarios, sc)
+		}
+	}
+	s.each(2*len(s.scenarios), func(i int) {
+		sc := &s.scenarios[i/2]
+		r, end := s.world.live(s.t.Context(), sc, point{scenario: sc.name}, "")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.ends[sc.name] == "" {
+			s.ends[sc.name] = end
+		}
+		switch {
+		case len(r.failures) > 0:
+			s.t.Errorf("without a fault: %s", r.report())
+		case s.ends[sc.name] != end:
+			s.t.Errorf("%s ends in different ways without a fault:\n%s", sc.name, difference(s.ends[sc.name], end))
+		}
+		if s.writes[sc.name] == nil {
+			s.writes[sc.name] = map[string]int{}
+			s.traces = append(s.traces, r)
+		}
+		for what, n := range r.counts {
+			s.writes[sc.name][what] = max(s.writes[sc.name][what], n)
+		}
+		for _, w := range r.trace {
+			for _, f := range w.stack {
+				s.sites[f] = true
+			}
+		}
+	})
+}
+
+// points are all faults at all writes.
+func (s *sweep) points() []point {
+	var all []point
+	faults := regexp.MustCompile("^(" + *faultsRE + ")")
+	add := func(p point) {
+		if faults.MatchString(string(p.fault)) && strings.Contains(p.String(), *pointRE) {
+			all = append(all, p)
+		}
+	}
+	for _, sc := range s.scenarios {
+		for _, what := range slices.Sorted(maps.Keys(s.writes[sc.name])) {
+			for n := range s.writes[sc.name][what] {
+				for _, f := range atEveryWrite {
+					add(point{scenario: sc.name, write: what, n: n + 1, fault: f})
+				}
+				for _, f := range ofTheCache {
+					for _, resource := range []string{"apps", "pods"} {
+						add(point{scenario: sc.name, write: what, n: n + 1, fault: f, resource: resource})
+					}
+				}
+			}
+		}
+		for seed := range uint64(5) {
+			add(point{scenario: sc.name, fault: half, seed: seed + 1})
+		}
+	}
+	return all
+}
+
+// run tries points.
+func (s *sweep) run(points []point) {
+	s.each(len(points), func(i int) {
+		p := points[i]
+		if s.enough() {
+			return
+		}
+		sc := &s.scenarios[slices.IndexFunc(s.scenarios, func(x scenario) bool { return x.name == p.scenario })]
+		r, _ := s.world.live(s.t.Context(), sc, p, s.ends[p.scenario])
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		c := s.tally[p.fault]
+		if c == nil {
+			c = &count{}
+			s.tally[p.fault] = c
+		}
+		c.points++
+		if !r.reached() {
+			c.missed++
+		}
+		if len(r.failures) > 0 {
+			c.failed++
+			s.failed++
+			s.t.Errorf("%s", r.report())
+		}
+	})
+}
+
+func (s *sweep) enough() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed >= *stopAt
+}
+
+// each does n things, some at once.
+func (s *sweep) each(n int, do func(int)) {
+	next := make(chan int)
+	var wait sync.WaitGroup
+	for range *parallel {
+		wait.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+}
+
+// tell says what was done.
+func (s *sweep) tell(references, all time.Duration) {
+	points, missed := 0, 0
+	var b strings.Builder
+	for _, f := range slices.Sorted(maps.Keys(s.tally)) {
+		c := s.tally[f]
+		points += c.points
+		missed += c.missed
+		fmt.Fprintf(&b, "  %-7s %5d points, %d not reached, %d failed\n", f, c.points, c.missed, c.failed)
+	}
+	fmt.Printf("chaos: %d scenarios (%s for the reference runs), %d points, %d not reached, %d failed, in %s\n%s",
+		len(s.scenarios), references.Round(time.Second), points, missed, s.failed, all.Round(time.Second), &b)
+}
