@@ -41,16 +41,30 @@ func (r *Reconciler) record(ctx context.Context, seen *observed, step *transitio
 	}
 	if spec == nil {
 		log.FromContext(ctx).Info("version left without a trace: nothing ran it", "version", step.from)
+		step.resume(seen, records)
 		return r.recordUnseen(ctx, seen, step.to)
 	}
 	spec.Instances = ptr.To(seen.app.Status.TargetInstances)
 	if err := r.write(ctx, seen.app, step.from, step.fromConfig, spec); err != nil {
 		return err
 	}
-	if err := r.forget(ctx, records); err != nil {
+	if err := r.forget(ctx, records, step.from); err != nil {
 		return err
 	}
+	step.resume(seen, records)
 	return r.recordUnseen(ctx, seen, step.to)
+}
+
+// resume takes up the version that an earlier pass began to enter and, since its
+// pods would not tell of it, recorded: the time would make another one of it.
+func (t *transition) resume(seen *observed, records []appsv1.ControllerRevision) {
+	for i := range records {
+		version := records[i].Annotations[v1alpha1.VersionAnnotation]
+		if seen.instances() == 0 && version > t.from && records[i].Labels[v1alpha1.ConfigLabel] == seen.config {
+			t.to = version
+			return
+		}
+	}
 }
 
 // recordUnseen records a version at its beginning if no pod will carry its configuration.
@@ -118,10 +132,14 @@ func (r *Reconciler) configuration(ctx context.Context, seen *observed, config s
 	return nil, nil
 }
 
-// forget removes the oldest records, so that there is room for one more.
-func (r *Reconciler) forget(ctx context.Context, records []appsv1.ControllerRevision) error {
-	for i := range max(len(records)-versionsKept+1, 0) {
-		if err := r.Apply.Delete(ctx, &records[i]); err != nil {
+// forget removes the oldest records, so that there is room for one more: that of
+// the version, which an earlier pass may have written already.
+func (r *Reconciler) forget(ctx context.Context, records []appsv1.ControllerRevision, version string) error {
+	others := slices.DeleteFunc(slices.Clone(records), func(x appsv1.ControllerRevision) bool {
+		return x.Annotations[v1alpha1.VersionAnnotation] == version
+	})
+	for i := range max(len(others)-versionsKept+1, 0) {
+		if err := r.Apply.Delete(ctx, &others[i]); err != nil {
 			return fmt.Errorf("delete version: %w", err)
 		}
 	}
