@@ -264,5 +264,14 @@ func (p point) String() string {
 	return strings.Join(parts, " / ")
 }
 
+// with is the point with each of the faults.
+func (p point) with(faults ...fault) []point {
+	all := make([]point, 0, len(faults))
+	for _, p.fault = range faults {
+		all = append(all, p)
+	}
+	return all
+}
+
 // kills says that the manager dies of it.
 func (p point) kills() bool { return slices.Contains([]fault{before, after, travel}, p.fault) }

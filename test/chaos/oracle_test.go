@@ -88,6 +88,32 @@ func (r *run) judgeLog() {
 	}
 }
 
+// judgeWrites: a fault costs few writes over those of the reference run, and a
+// storm brings on no storm of ours (F3, F4).
+func (r *run) judgeWrites(most int) {
+	r.mu.Lock()
+	allowed, writes, stormed := most+2*r.injected+chanceWrites, len(r.trace), r.stormed
+	r.mu.Unlock()
+	if r.point.resource != "" {
+		// Every look at an old state may bring on some writes that are refused.
+		allowed += staleWrites
+	}
+	if writes > allowed {
+		r.fail("F3", "%d writes, allowed are %d: those of the reference run, 2 for each fault and a few that are a matter of timing", writes, allowed)
+	}
+	if stormed > stormRequests {
+		r.fail("F4", "%d requests in a storm of %s in which the answer was to wait a second", stormed, stormFor)
+	}
+}
+
+// Writes that differ between two runs without a fault: the status is written
+// more or less often as events come one by one or together.
+const (
+	chanceWrites  = 6
+	staleWrites   = 15
+	stormRequests = 30
+)
+
 // judgeStory: at no instant fewer healthy pods than promised by the manager's
 // doing, nor more pods than allowed (O4), nor two in one slot (O3).
 func (r *run) judgeStory() {
@@ -100,7 +126,9 @@ func (r *run) judgeStory() {
 				a = &appStory{}
 				apps[e.app.uid] = a
 			}
-			a.add(e)
+			if message := a.add(e); message != "" {
+				r.fail("O4", "%s", message)
+			}
 			continue
 		}
 		was := pods[e.pod.uid]
@@ -113,8 +141,8 @@ func (r *run) judgeStory() {
 			continue
 		}
 		ended := was != nil && !was.terminating && (e.gone || e.pod.terminating)
-		if ended && was.healthy && !r.harmed[e.pod.uid] {
-			if message := a.floor(e.pod, pods); message != "" {
+		if ended && !was.failing && !r.harmed[e.pod.uid] {
+			if message := a.floor(e.pod, was.healthy, pods); message != "" {
 				r.fail("O4", "when %s was killed: %s", e.pod.name, message)
 			}
 		}
@@ -141,9 +169,20 @@ func (r *run) judgeLaunch(a *appStory, launched *podSeen, pods map[types.UID]*po
 type appStory struct {
 	promises []promise
 	gone     bool
+	// config is the configuration taken on, failures the count of its launch delay.
+	config   string
+	failures int32
 }
 
-func (a *appStory) add(e seen) {
+// add takes in a change of the App and says what is wrong about it.
+func (a *appStory) add(e seen) (wrong string) {
+	switch {
+	case e.app.config != a.config && e.app.failures > 0:
+		wrong = "a new configuration starts with the launch delay of another"
+	case e.app.config == a.config && e.app.failures < a.failures:
+		wrong = fmt.Sprintf("the launch delay of %d failures became one of %d", a.failures, e.app.failures)
+	}
+	a.config, a.failures = e.app.config, e.app.failures
 	a.gone = e.gone
 	if len(a.promises) == 0 || a.promises[len(a.promises)-1] != e.app.promise {
 		a.promises = append(a.promises, e.app.promise)
@@ -151,6 +190,7 @@ func (a *appStory) add(e seen) {
 	if e.app.settled {
 		a.promises = a.promises[len(a.promises)-1:]
 	}
+	return wrong
 }
 
 // census counts the pods of an App.
@@ -172,8 +212,8 @@ func census(owner types.UID, pods map[types.UID]*podSeen) (all, live, healthy in
 	return all, live, healthy, configs
 }
 
-// floor says what is wrong after the manager killed a healthy pod.
-func (a *appStory) floor(killed *podSeen, pods map[types.UID]*podSeen) string {
+// floor says what is wrong after the manager killed a pod that did not fail.
+func (a *appStory) floor(killed *podSeen, wasHealthy bool, pods map[types.UID]*podSeen) string {
 	_, live, healthy, configs := census(killed.owner, pods)
 	configs[killed.config] = true
 	n, needed := math.MaxInt, math.MaxInt
@@ -188,7 +228,7 @@ func (a *appStory) floor(killed *podSeen, pods map[types.UID]*podSeen) string {
 	switch {
 	case !upgrading && live < n:
 		return fmt.Sprintf("%d of %d instances are left, and nothing is being upgraded", live, n)
-	case upgrading && healthy < needed:
+	case upgrading && wasHealthy && healthy < needed:
 		return fmt.Sprintf("%d healthy instances are left, promised are %d", healthy, needed)
 	}
 	return ""
@@ -217,7 +257,7 @@ var (
 	versionPattern = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
 	// Host ports and service ports are given by chance, or in the order of asking.
 	portPattern = regexp.MustCompile(`\b[12]\d{4}\b`)
-	timePattern    = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)`)
+	timePattern = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)`)
 )
 
 // anonymous takes out of a text what differs from run to run.

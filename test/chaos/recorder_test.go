@@ -28,6 +28,7 @@ type podSeen struct {
 	config      string
 	slot        string
 	healthy     bool
+	failing     bool
 	terminating bool
 }
 
@@ -35,6 +36,9 @@ type podSeen struct {
 type appSeen struct {
 	uid     types.UID
 	promise promise
+	// config is the hash of the configuration taken on, failures the count of its launch delay.
+	config   string
+	failures int32
 	// settled says that the manager has nothing left to do about it.
 	settled bool
 }
@@ -42,7 +46,7 @@ type appSeen struct {
 // promise is what an App's spec promises of its pods.
 type promise struct {
 	// config is the hash of its configuration.
-	config     string
+	config              string
 	instances           int
 	minHealthy, maxOver float64
 }
@@ -112,6 +116,10 @@ func seePod(pod *corev1.Pod) *podSeen {
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		p.owner = owner.UID
 	}
+	p.failing = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	for _, c := range pod.Status.ContainerStatuses {
+		p.failing = p.failing || c.State.Waiting != nil
+	}
 	for _, c := range pod.Status.Conditions {
 		p.healthy = p.healthy || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	}
@@ -126,8 +134,12 @@ func seeApp(app *v1alpha1.App) *appSeen {
 	if err != nil {
 		panic(err)
 	}
+	var failures int32
+	if app.Status.Backoff != nil {
+		failures = app.Status.Backoff.Failures
+	}
 	return &appSeen{
-		uid: app.UID,
+		uid: app.UID, config: app.Status.ConfigHash, failures: failures,
 		promise: promise{
 			config:     config,
 			instances:  int(*filled.Spec.Instances),

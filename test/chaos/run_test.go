@@ -47,6 +47,8 @@ type run struct {
 	step int
 	// harmed are pods that others than the manager deleted.
 	harmed map[types.UID]bool
+	// watched are the kinds that its managers watch.
+	watched map[string]bool
 	// foreign are the objects that are none of the manager's business.
 	foreign []*corev1.Pod
 	// uids are those of the Apps there ever were, dead of those deleted.
@@ -69,7 +71,7 @@ const quietFor = 400 * time.Millisecond
 func (w *world) live(ctx context.Context, s *scenario, p point, want string) (r *run, end string) {
 	r = &run{
 		world: w, scenario: s, point: p, began: time.Now(), stale: newStale(), counts: map[string]int{}, errors: map[string]int{},
-		harmed: map[types.UID]bool{}, dead: map[types.UID]bool{}, stop: make(chan struct{}), start: make(chan struct{}),
+		harmed: map[types.UID]bool{}, dead: map[types.UID]bool{}, watched: map[string]bool{}, stop: make(chan struct{}), start: make(chan struct{}),
 		chance: rand.New(rand.NewPCG(p.seed, p.seed)),
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "c-"}}
@@ -242,6 +244,12 @@ func (r *run) countStorm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stormed++
+}
+
+func (r *run) watches(resource string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watched[resource] = true
 }
 
 func (r *run) stopped() chan struct{} { return r.stop }

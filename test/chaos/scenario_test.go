@@ -58,6 +58,8 @@ const (
 	remove action = "delete"
 	// deletePod deletes the pod in a slot, as anybody might.
 	deletePod action = "deletePod"
+	// evictPod lets the pod in a slot fail for good, as an eviction does.
+	evictPod action = "evictPod"
 	// foreignPod makes a pod of somebody else under the name of a slot.
 	foreignPod action = "foreignPod"
 	// history records 50 versions, as if the App were old.
@@ -70,12 +72,15 @@ const (
 // until is what a step waits for.
 type until string
 
-// What is waited for. A reason of a condition, such as NameConflict, serves, too.
+// What is waited for. A reason of a condition, such as NameConflict, serves,
+// too, and so does failures=2: a launch delay of two failures or more.
 const (
 	// settled: the App is as asked for, and its pods are.
 	settled until = "settled"
 	// observed: the version has been taken on.
 	observed until = "observed"
+	// launched: all pods of the new configuration are there, the old ones perhaps, too.
+	launched until = "launched"
 	// gone: the App and all that is its own are gone.
 	gone until = "gone"
 	// nothing is waited for.
@@ -83,7 +88,7 @@ const (
 )
 
 var defaults = map[action]until{
-	create: settled, change: settled, restart: settled, rollback: settled, deletePod: settled, startManager: settled,
+	create: settled, change: settled, restart: settled, rollback: settled, deletePod: settled, evictPod: settled, startManager: settled,
 	remove: gone, foreignPod: nothing, history: nothing, stopManager: nothing,
 }
 

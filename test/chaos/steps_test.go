@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -47,8 +48,8 @@ func (r *run) do(ctx context.Context, s step) error {
 		return r.rollback(ctx, app)
 	case remove:
 		return r.remove(ctx, app)
-	case deletePod:
-		return r.deletePod(ctx, app, s.Slot)
+	case deletePod, evictPod:
+		return r.harm(ctx, app, s)
 	case foreignPod:
 		return r.foreignPod(ctx, app, s.Slot)
 	case history:
@@ -187,13 +188,19 @@ func (r *run) pod(ctx context.Context, app *v1alpha1.App, slot int) (*corev1.Pod
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: workload.PodName(app, config, slot)}}, err
 }
 
-func (r *run) deletePod(ctx context.Context, app *v1alpha1.App, slot int) error {
-	pod, err := r.pod(ctx, app, slot)
+// harm deletes or evicts the pod in a slot.
+func (r *run) harm(ctx context.Context, app *v1alpha1.App, s step) error {
+	pod, err := r.pod(ctx, app, s.Slot)
 	if err != nil {
 		return err
 	}
 	if err := r.world.admin.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
 		return err
+	}
+	if s.Do == evictPod {
+		changes := client.MergeFrom(pod.DeepCopy())
+		pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, "Evicted"
+		return r.world.admin.Status().Patch(ctx, pod, changes)
 	}
 	r.mu.Lock()
 	r.harmed[pod.UID] = true
@@ -297,6 +304,17 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		return taken(app)
 	case settled:
 		return r.unsettled(ctx, app)
+	case launched:
+		if left, err := taken(app); left != "" || err != nil || app.Status.InstancesUpToDate == *app.Spec.Instances {
+			return left, err
+		}
+		return "not all pods are launched", nil
+	}
+	if failures, ok := strings.CutPrefix(string(s.Until), "failures="); ok {
+		if b := app.Status.Backoff; b == nil || fmt.Sprint(b.Failures) < failures {
+			return "there are fewer failures", nil
+		}
+		return "", nil
 	}
 	for _, c := range app.Status.Conditions {
 		if c.Reason == string(s.Until) && c.ObservedGeneration == app.Generation {
@@ -337,7 +355,7 @@ func (r *run) unsettled(ctx context.Context, app *v1alpha1.App) (string, error) 
 			continue
 		}
 		n++
-		if p := seePod(&pods.Items[i]); !p.healthy || p.terminating || p.config != app.Status.ConfigHash {
+		if p := seePod(&pods.Items[i]); !p.healthy || p.failing || p.terminating || p.config != app.Status.ConfigHash {
 			return "not all pods are as they should be: " + p.name, nil
 		}
 	}

@@ -52,7 +52,7 @@ func open(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go w.lives(ctx)
+	w.lives(ctx)
 	t.Cleanup(func() {
 		cancel()
 		stop()
@@ -64,13 +64,16 @@ func open(t *testing.T) *world {
 // every write.
 func TestSweep(t *testing.T) {
 	w := open(t)
-	s := &sweep{t: t, world: w, ends: map[string]string{}, writes: map[string]map[string]int{}, sites: map[frame]bool{}, tally: map[fault]*count{}}
+	s := &sweep{t: t, world: w, ends: map[string]string{}, most: map[string]int{}, sites: map[frame]bool{}, tally: map[fault]*count{}}
 	began := time.Now()
 	s.references()
 	if t.Failed() {
 		return
 	}
 	references := time.Since(began)
+	if !*short && *only == "" {
+		judgeSites(t, s.sites)
+	}
 	points := s.points()
 	s.run(points)
 	s.tell(references, time.Since(began))
@@ -83,19 +86,29 @@ type sweep struct {
 
 	mu        sync.Mutex
 	scenarios []scenario
-	// ends are the end states of the reference runs, writes the most they made.
-	ends   map[string]string
-	writes map[string]map[string]int
+	// ends are the end states of the reference runs, most the most writes in one.
+	ends map[string]string
+	most map[string]int
+	// traces are the reference runs with the most writes.
 	traces []*run
+	// sites are the places in our code that writes came by.
 	sites  map[frame]bool
 	tally  map[fault]*count
 	failed int
 }
 
 // count counts the points of a fault.
-type count struct{ points, missed, failed int }
+type count struct {
+	points, missed, failed int
+	// further is the most writes over those of the reference run, furthest where.
+	further  int
+	furthest point
+}
 
-// references runs each scenario without a fault, twice: it must end alike.
+// twoRuns: without a fault each scenario is run twice, and must end alike.
+const twoRuns = 2
+
+// references runs each scenario without a fault.
 func (s *sweep) references() {
 	all, err := scenarios()
 	if err != nil {
@@ -107,8 +120,8 @@ func (s *sweep) references() {
 			s.scenarios = append(s.scenarios, sc)
 		}
 	}
-	s.each(2*len(s.scenarios), func(i int) {
-		sc := &s.scenarios[i/2]
+	s.each(twoRuns*len(s.scenarios), func(i int) {
+		sc := &s.scenarios[i/twoRuns]
 		r, end := s.world.live(s.t.Context(), sc, point{scenario: sc.name}, "")
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -118,15 +131,15 @@ func (s *sweep) references() {
 		switch {
 		case len(r.failures) > 0:
 			s.t.Errorf("without a fault: %s", r.report())
+			fmt.Printf("chaos: %s fails at %s without a fault\n", r.failures[0].oracle, sc.name)
 		case s.ends[sc.name] != end:
+			fmt.Printf("chaos: O1 fails at %s without a fault\n", sc.name)
 			s.t.Errorf("%s ends in different ways without a fault:\n%s", sc.name, difference(s.ends[sc.name], end))
 		}
-		if s.writes[sc.name] == nil {
-			s.writes[sc.name] = map[string]int{}
-			s.traces = append(s.traces, r)
-		}
-		for what, n := range r.counts {
-			s.writes[sc.name][what] = max(s.writes[sc.name][what], n)
+		if n := len(r.trace); n > s.most[sc.name] {
+			// How often the status is written is a matter of timing.
+			s.most[sc.name] = n
+			s.traces = append(slices.DeleteFunc(s.traces, func(other *run) bool { return other.scenario == sc }), r)
 		}
 		for _, w := range r.trace {
 			for _, f := range w.stack {
@@ -136,33 +149,55 @@ func (s *sweep) references() {
 	})
 }
 
-// points are all faults at all writes.
+// points are all faults at all writes; in the short form, deaths and lost
+// answers at the first write by each way through our code.
 func (s *sweep) points() []point {
 	var all []point
-	faults := regexp.MustCompile("^(" + *faultsRE + ")")
-	add := func(p point) {
-		if faults.MatchString(string(p.fault)) && strings.Contains(p.String(), *pointRE) {
-			all = append(all, p)
-		}
-	}
-	for _, sc := range s.scenarios {
-		for _, what := range slices.Sorted(maps.Keys(s.writes[sc.name])) {
-			for n := range s.writes[sc.name][what] {
-				for _, f := range atEveryWrite {
-					add(point{scenario: sc.name, write: what, n: n + 1, fault: f})
+	for _, r := range s.traces {
+		ways := map[string]bool{}
+		for _, w := range r.trace {
+			p := point{scenario: r.scenario.name, write: w.what(), n: w.n}
+			way := fmt.Sprint(w.stack)
+			if *short {
+				if !ways[way] {
+					all = append(all, p.with(before, after, lost)...)
 				}
-				for _, f := range ofTheCache {
-					for _, resource := range []string{"apps", "pods"} {
-						add(point{scenario: sc.name, write: what, n: n + 1, fault: f, resource: resource})
-					}
-				}
+				ways[way] = true
+				continue
+			}
+			all = append(all, p.with(atEveryWrite...)...)
+			for _, resource := range s.watched() {
+				p.resource = resource
+				all = append(all, p.with(ofTheCache...)...)
+			}
+			if p.resource = ""; p.n == 1 {
+				all = append(all, p.with(storm)...)
 			}
 		}
 		for seed := range uint64(5) {
-			add(point{scenario: sc.name, fault: half, seed: seed + 1})
+			if !*short {
+				all = append(all, point{scenario: r.scenario.name, fault: half, seed: seed + 1})
+			}
 		}
 	}
-	return all
+	faults := regexp.MustCompile("^(" + *faultsRE + ")")
+	return slices.DeleteFunc(all, func(p point) bool {
+		return !faults.MatchString(string(p.fault)) || !strings.Contains(p.String(), *pointRE)
+	})
+}
+
+// watched are the kinds that managers watch.
+func (s *sweep) watched() []string {
+	found := map[string]bool{}
+	for _, r := range s.traces {
+		maps.Copy(found, r.watched)
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// furtherWrites are the writes of a run over those of the reference run.
+func (s *sweep) furtherWrites(r *run) int {
+	return len(r.trace) - s.most[r.scenario.name]
 }
 
 // run tries points.
@@ -174,6 +209,7 @@ func (s *sweep) run(points []point) {
 		}
 		sc := &s.scenarios[slices.IndexFunc(s.scenarios, func(x scenario) bool { return x.name == p.scenario })]
 		r, _ := s.world.live(s.t.Context(), sc, p, s.ends[p.scenario])
+		r.judgeWrites(s.most[p.scenario])
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := s.tally[p.fault]
@@ -185,10 +221,14 @@ func (s *sweep) run(points []point) {
 		if !r.reached() {
 			c.missed++
 		}
+		if further := s.furtherWrites(r); further > c.further {
+			c.further, c.furthest = further, p
+		}
 		if len(r.failures) > 0 {
 			c.failed++
 			s.failed++
 			s.t.Errorf("%s", r.report())
+			fmt.Printf("chaos: %s fails at %s\n", r.failures[0].oracle, p)
 		}
 	})
 }
@@ -225,7 +265,7 @@ func (s *sweep) tell(references, all time.Duration) {
 		c := s.tally[f]
 		points += c.points
 		missed += c.missed
-		fmt.Fprintf(&b, "  %-7s %5d points, %d not reached, %d failed\n", f, c.points, c.missed, c.failed)
+		fmt.Fprintf(&b, "  %-7s %5d points, %d not reached, %d failed; at most %d writes more, at %s\n", f, c.points, c.missed, c.failed, c.further, c.furthest)
 	}
 	fmt.Printf("chaos: %d scenarios (%s for the reference runs), %d points, %d not reached, %d failed, in %s\n%s",
 		len(s.scenarios), references.Round(time.Second), points, missed, s.failed, all.Round(time.Second), &b)

@@ -83,6 +83,9 @@ func (s *stale) state() (until, cut chan struct{}, list uint64) {
 // read sends a read, or what becomes of it when the kind is stale.
 func (t *faultTransport) read(req *http.Request, r request) (*http.Response, error) {
 	p := t.run.point
+	if r.watch {
+		t.run.watches(r.resource)
+	}
 	if p.resource == "" || p.resource != r.resource || r.name != "" {
 		return t.base.RoundTrip(req)
 	}

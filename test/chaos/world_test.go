@@ -6,6 +6,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -119,12 +121,41 @@ func (w *world) children() ([]schema.GroupVersionKind, error) {
 	return kinds, nil
 }
 
-// lives runs the kubelet until the context ends.
+// kubelets is how many there are: one serves its pods one after the other.
+const kubelets = 4
+
+// lives runs the kubelets until the context ends.
 func (w *world) lives(ctx context.Context) {
-	kubelet := &testkit.Kubelet{Client: w.admin, Fate: fateOf, Linger: 15 * time.Millisecond}
-	if err := kubelet.Run(ctx); err != nil && ctx.Err() == nil {
-		panic(fmt.Errorf("kubelet: %w", err))
+	for i := range uint32(kubelets) {
+		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: fateOf, Linger: 15 * time.Millisecond}
+		go func() {
+			if err := kubelet.Run(ctx); err != nil && ctx.Err() == nil {
+				panic(fmt.Errorf("kubelet: %w", err))
+			}
+		}()
 	}
+}
+
+// share is a client that watches some of the namespaces.
+type share struct {
+	client.WithWatch
+	number uint32
+}
+
+// Watch leaves out what is in the namespaces of others.
+func (s *share) Watch(ctx context.Context, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
+	events, err := s.WithWatch.Watch(ctx, list, options...)
+	if err != nil {
+		return nil, err
+	}
+	return watch.Filter(events, func(e watch.Event) (watch.Event, bool) {
+		obj, ok := e.Object.(client.Object)
+		hash := fnv.New32()
+		if ok {
+			_, _ = hash.Write([]byte(obj.GetNamespace()))
+		}
+		return e, ok && hash.Sum32()%kubelets == s.number
+	}), nil
 }
 
 // fateOf decides about pods by a variable in their environment.

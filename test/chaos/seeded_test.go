@@ -1,0 +1,185 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build seeded
+
+package chaos
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kdcos/kdcos/internal/testkit"
+)
+
+// seed is a bug that somebody might make, as a change of our source.
+type seed struct {
+	name string
+	// Description says what the bug is.
+	Description string `json:"description"`
+	// Edits are the changes that make it.
+	Edits []edit `json:"edits"`
+	// Scenario and Faults are regular expressions for the part of the sweep that
+	// has to catch it.
+	Scenario string `json:"scenario"`
+	Faults   string `json:"faults"`
+}
+
+// edit replaces text that is found exactly once in a file.
+type edit struct {
+	File string `json:"file"`
+	Old  string `json:"old"`
+	New  string `json:"new"`
+}
+
+// TestSeededBugs builds the sweep with one bug at a time and lets it run: it
+// must fail. The source stays as it is; the compiler sees the bug by -overlay.
+func TestSeededBugs(t *testing.T) {
+	files, err := filepath.Glob("seeded/*.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d seeded bugs (%v), there must be ten or more", len(files), err)
+	}
+	plane, err := testkit.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = plane.Stop() }()
+	dir := t.TempDir()
+	writeKubeconfig(t, filepath.Join(dir, "admin"), plane.Admin)
+	writeKubeconfig(t, filepath.Join(dir, "manager"), plane.Config)
+	wanted := regexp.MustCompile(*only)
+	var bugs []*seed
+	for _, file := range files {
+		s := readSeed(t, file)
+		if wanted.MatchString(s.name) {
+			bugs = append(bugs, s)
+		}
+	}
+	// The next is built while one runs.
+	built := make(chan string)
+	go func() {
+		defer close(built)
+		for _, s := range bugs {
+			built <- s.build(t, filepath.Join(dir, s.name))
+		}
+	}()
+	for _, s := range bugs {
+		t.Run(s.name, func(t *testing.T) {
+			if binary := <-built; binary != "" {
+				s.hunt(t, binary, dir)
+			}
+		})
+	}
+}
+
+func readSeed(t *testing.T, file string) *seed {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &seed{name: strings.TrimSuffix(filepath.Base(file), ".yaml")}
+	if err := yaml.UnmarshalStrict(raw, s); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if s.Description == "" || len(s.Edits) == 0 || s.Scenario == "" || s.Faults == "" {
+		t.Fatalf("%s: a seeded bug needs a description, edits, a scenario and faults", file)
+	}
+	return s
+}
+
+// build compiles the sweep with the bug; it returns nothing where that fails.
+func (s *seed) build(t *testing.T, dir string) string {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Error(err)
+		return ""
+	}
+	texts := map[string]string{}
+	for _, e := range s.Edits {
+		path := filepath.Join(testkit.Root(), e.File)
+		if texts[path] == "" {
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Errorf("%s: %v", s.name, err)
+				return ""
+			}
+			texts[path] = string(raw)
+		}
+		if n := strings.Count(texts[path], e.Old); n != 1 {
+			t.Errorf("%s: the text to replace is %d times in %s, it must be there once; the code has moved on:\n%s", s.name, n, e.File, e.Old)
+			return ""
+		}
+		texts[path] = strings.Replace(texts[path], e.Old, e.New, 1)
+	}
+	overlay := map[string]map[string]string{"Replace": {}}
+	for path, text := range texts {
+		changed := filepath.Join(dir, filepath.Base(path))
+		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+			t.Error(err)
+			return ""
+		}
+		overlay["Replace"][path] = changed
+	}
+	raw, err := json.Marshal(overlay)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "overlay.json"), raw, 0o600)
+	}
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	binary := filepath.Join(dir, "chaos.test")
+	out, err := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".").CombinedOutput()
+	if err != nil {
+		t.Errorf("%s does not compile: %v\n%s", s.name, err, out)
+		return ""
+	}
+	return binary
+}
+
+// hunt runs the part of the sweep that has to catch the bug.
+func (s *seed) hunt(t *testing.T, binary, plane string) {
+	t.Helper()
+	began := time.Now()
+	cmd := exec.Command(binary, "-test.run=^TestSweep$", "-test.v",
+		"-chaos.scenario=("+s.Scenario+")$", "-chaos.faults=("+s.Faults+")$", "-chaos.failures=1", "-chaos.patience=20s",
+		fmt.Sprintf("-chaos.parallel=%d", *parallel))
+	cmd.Env = append(os.Environ(), planeVariable+"="+plane)
+	out, err := cmd.CombinedOutput()
+	_ = os.Remove(binary)
+	caught := caughtPattern.FindSubmatch(out)
+	if err == nil || caught == nil {
+		t.Errorf("not caught: %s\n%s", s.Description, out)
+		return
+	}
+	fmt.Printf("chaos: seeded bug %-24s caught by %s at %s (%s)\n", s.name, caught[1], caught[2], time.Since(began).Round(time.Second))
+	t.Logf("%s", bytes.TrimSpace(out))
+}
+
+var caughtPattern = regexp.MustCompile(`(?m)^chaos: (\S+) fails at (.*)$`)
+
+// writeKubeconfig writes a client configuration to a file.
+func writeKubeconfig(t *testing.T, file string, c *rest.Config) {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["plane"] = &clientcmdapi.Cluster{Server: c.Host, CertificateAuthorityData: c.CAData}
+	config.AuthInfos["user"] = &clientcmdapi.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData}
+	config.Contexts["plane"] = &clientcmdapi.Context{Cluster: "plane", AuthInfo: "user"}
+	config.CurrentContext = "plane"
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+}
