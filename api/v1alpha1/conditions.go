@@ -32,6 +32,8 @@ const (
 	ReasonImagePull = "ImagePull"
 	// ReasonBackOff: tasks fail, and the next launch waits for the back-off delay.
 	ReasonBackOff = "BackOff"
+	// ReasonUnreachable: an instance is on a node that does not answer, and waits for it.
+	ReasonUnreachable = "Unreachable"
 	// ReasonUnhealthy: a running instance fails its health check.
 	ReasonUnhealthy = "Unhealthy"
 	// ReasonDegraded: fewer instances run than asked for.
@@ -44,6 +46,8 @@ const (
 	ReasonNameConflict = "NameConflict"
 	// ReasonRefused: the API server refuses an object made for the App.
 	ReasonRefused = "Refused"
+	// ReasonPortsExhausted: the App asks for a service port, and all are in use.
+	ReasonPortsExhausted = "PortsExhausted"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )

@@ -27,6 +27,10 @@ const (
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"
+	// LaunchDelayResetAtAnnotation on an App forgets the failures of its tasks
+	// up to the time it holds, in RFC 3339, and with them the launch delay, as
+	// DELETE /v2/queue/{id}/delay did.
+	LaunchDelayResetAtAnnotation = "kdcos.io/launchDelayResetAt"
 
 	// NodeRoleLabel carries the DC/OS role of a node. Its prefix is one that
 	// the NodeRestriction admission plugin keeps kubelets from setting.

@@ -17,8 +17,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -33,6 +35,7 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -52,6 +55,8 @@ type Reconciler struct {
 	Settings workload.Settings
 	// Clock tells the time.
 	Clock clock.PassiveClock
+
+	servicePorts servicePorts
 }
 
 // SetupWithManager adds the controller to a manager.
@@ -67,6 +72,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r))
 }
@@ -82,7 +88,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 			Reason: v1alpha1.ReasonUnsupported, Message: strings.Join(refused, "; "), Serving: len(seen.pods) > 0,
 		}
 	}
-	backoff := seen.backoff()
+	backoff, err := seen.backoff()
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if app.Status.ServicePorts, err = r.assignServicePorts(ctx, seen); err != nil {
+		return reconcile.Result{}, err
+	}
 	if step := seen.transition(); step != nil {
 		if err := r.record(ctx, seen, step); err != nil {
 			return reconcile.Result{}, err
@@ -123,7 +135,7 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 	for _, k := range plan.Kill {
 		pod := seen.pod(k.Name)
 		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
-		if err := r.Apply.Delete(ctx, pod); err != nil {
+		if err := r.Apply.Delete(ctx, pod, options(k)...); err != nil {
 			errs = append(errs, fmt.Errorf("delete pod: %w", err))
 			continue
 		}
@@ -143,6 +155,14 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
 	}
 	return errors.Join(errs...)
+}
+
+// options are how a task is killed: one that nobody will hear of again at once.
+func options(k rollout.Kill) []client.DeleteOption {
+	if k.Reason == rollout.Expunge {
+		return []client.DeleteOption{client.GracePeriodSeconds(0)}
+	}
+	return nil
 }
 
 // refusal tells an answer of the API server that only somebody else can change

@@ -27,13 +27,17 @@ type observed struct {
 	config string
 	// pods are the pods it owns.
 	pods []corev1.Pod
+	// unreachable are the nodes that do not answer, and since when.
+	unreachable map[string]time.Time
+	// settings are those of the datacenter.
+	settings workload.Settings
 	// now is the time of the pass.
 	now time.Time
 }
 
-// observe reads what a pass needs: the pods, from the cache.
+// observe reads what a pass needs: pods and nodes, from the cache.
 func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed, error) {
-	seen := &observed{app: app.DeepCopy(), now: r.Clock.Now()}
+	seen := &observed{app: app.DeepCopy(), settings: r.Settings, now: r.Clock.Now()}
 	seen.app.Spec.Default()
 	var err error
 	mapping := pathid.Mapping{RootNamespace: r.Settings.RootNamespace}
@@ -48,6 +52,9 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
 	seen.pods = pods.Items
+	if seen.unreachable, err = r.unreachableNodes(ctx); err != nil {
+		return nil, err
+	}
 	return seen, nil
 }
 

@@ -40,6 +40,8 @@ type Kubelet struct {
 	Client client.WithWatch
 	// Fate decides about a pod; nil lets all run.
 	Fate func(pod *corev1.Pod) Fate
+	// Node is where a pod goes; nil puts all on one.
+	Node func(pod *corev1.Pod) string
 	// Linger is how long a deleted pod stays.
 	Linger time.Duration
 
@@ -85,6 +87,9 @@ func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
 	case fate == Unplaceable:
 	case pod.Spec.NodeName == "":
 		binding := &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: "node"}}
+		if k.Node != nil {
+			binding.Target.Name = k.Node(pod)
+		}
 		if err := k.Client.SubResource("binding").Create(ctx, pod, binding); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			panic(err)
 		}

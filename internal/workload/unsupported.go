@@ -28,10 +28,6 @@ func Unsupported(app *v1alpha1.App, settings Settings) []string {
 	for i := range s.Env {
 		u.add(s.Env[i].Secret != nil, fmt.Sprintf("spec.env[%s].secret", s.Env[i].Name), "secrets")
 	}
-	if x := s.UnreachableStrategy; x != nil {
-		u.add(ptr.Deref(x.InactiveAfterSeconds, 0) > 0 || ptr.Deref(x.ExpungeAfterSeconds, 0) > 0,
-			"spec.unreachableStrategy", "delays before a lost task is replaced")
-	}
 	u.container(s.Container)
 	u.networks(s, settings)
 	u.health(s)
