@@ -132,6 +132,11 @@ func explain(failed, state error) error {
 func (r *Reconciler) act(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
 	var errs []error
 	logger := log.FromContext(ctx)
+	if seen.leavesNoTrace(plan) {
+		if err := r.write(ctx, seen.app, version, seen.config, &seen.app.Spec); err != nil {
+			return err
+		}
+	}
 	for _, k := range plan.Kill {
 		pod := seen.pod(k.Name)
 		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/rollout"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -73,6 +74,25 @@ func (r *Reconciler) recordUnseen(ctx context.Context, seen *observed, version s
 		return nil
 	}
 	return r.write(ctx, seen.app, version, seen.config, &seen.app.Spec)
+}
+
+// leavesNoTrace says that a plan kills the last pods that carry the configuration.
+// Were the App changed before others run, nobody could tell what it was: a
+// crash loop is when that is likely.
+func (o *observed) leavesNoTrace(plan rollout.Plan) bool {
+	killed := false
+	for i := range o.pods {
+		pod := &o.pods[i]
+		kill := slices.ContainsFunc(plan.Kill, func(k rollout.Kill) bool { return k.Name == pod.Name })
+		switch {
+		case !o.current(pod):
+		case kill:
+			killed = true
+		case pod.DeletionTimestamp == nil:
+			return false
+		}
+	}
+	return killed
 }
 
 func (r *Reconciler) write(ctx context.Context, app *v1alpha1.App, version, config string, spec *v1alpha1.AppSpec) error {
