@@ -81,6 +81,8 @@ const (
 	observed until = "observed"
 	// launched: all pods of the new configuration are there, the old ones perhaps, too.
 	launched until = "launched"
+	// emptied: the App has no pods.
+	emptied until = "emptied"
 	// gone: the App and all that is its own are gone.
 	gone until = "gone"
 	// nothing is waited for.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -304,6 +305,9 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		return taken(app)
 	case settled:
 		return r.unsettled(ctx, app)
+	case emptied:
+		pods, err := r.podsOf(ctx, app)
+		return map[bool]string{true: "there are pods"}[len(pods) > 0], err
 	case launched:
 		if left, err := taken(app); left != "" || err != nil || app.Status.InstancesUpToDate == *app.Spec.Instances {
 			return left, err
@@ -345,27 +349,29 @@ func (r *run) unsettled(ctx context.Context, app *v1alpha1.App) (string, error) 
 	if ready == nil || ready.Status != metav1.ConditionTrue || len(app.Status.Conditions) != 1 {
 		return fmt.Sprintf("conditions are %+v", app.Status.Conditions), nil
 	}
-	var pods corev1.PodList
-	if err := r.world.admin.List(ctx, &pods, client.InNamespace(r.namespace), client.MatchingLabels(workload.Labels(app))); err != nil {
+	pods, err := r.podsOf(ctx, app)
+	if err != nil {
 		return "", err
 	}
-	n := 0
-	for i := range pods.Items {
-		if !metav1.IsControlledBy(&pods.Items[i], app) {
-			continue
-		}
-		n++
-		if p := seePod(&pods.Items[i]); !p.healthy || p.failing || p.terminating || p.config != app.Status.ConfigHash {
+	for i := range pods {
+		if p := seePod(&pods[i]); !p.healthy || p.failing || p.terminating || p.config != app.Status.ConfigHash {
 			return "not all pods are as they should be: " + p.name, nil
 		}
 	}
-	if n != int(*app.Spec.Instances) {
-		return fmt.Sprintf("there are %d pods, asked for are %d", n, *app.Spec.Instances), nil
+	if len(pods) != int(*app.Spec.Instances) {
+		return fmt.Sprintf("there are %d pods, asked for are %d", len(pods), *app.Spec.Instances), nil
 	}
 	return "", nil
 }
 
-// world's objects of a kind in the namespace of the run.
+// podsOf are the pods that an App controls.
+func (r *run) podsOf(ctx context.Context, app *v1alpha1.App) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	err := r.world.admin.List(ctx, &pods, client.InNamespace(r.namespace), client.MatchingLabels(workload.Labels(app)))
+	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return !metav1.IsControlledBy(&p, app) }), err
+}
+
+// list reads the objects of a kind in the namespace of the run.
 func (r *run) list(ctx context.Context, into *unstructured.UnstructuredList) error {
 	return r.world.admin.List(ctx, into, client.InNamespace(r.namespace))
 }

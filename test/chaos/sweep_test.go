@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"slices"
@@ -167,6 +168,9 @@ func (s *sweep) points() []point {
 			}
 			all = append(all, p.with(atEveryWrite...)...)
 			for _, resource := range s.watched() {
+				if resource == "nodes" {
+					continue // There are none.
+				}
 				p.resource = resource
 				all = append(all, p.with(ofTheCache...)...)
 			}
@@ -181,6 +185,8 @@ func (s *sweep) points() []point {
 		}
 	}
 	faults := regexp.MustCompile("^(" + *faultsRE + ")")
+	// In no order, so that what is common shows soon.
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return slices.DeleteFunc(all, func(p point) bool {
 		return !faults.MatchString(string(p.fault)) || !strings.Contains(p.String(), *pointRE)
 	})
