@@ -46,8 +46,12 @@ const (
 	storm fault = "storm"
 )
 
-// atEveryWrite are the faults that the sweep tries at every single write.
-var atEveryWrite = []fault{before, after, lost, twice, conflict, throttled, broken, unavailable, timeout, conflicts}
+// atEveryWrite are the faults that the sweep tries at every single write,
+// onEveryWay those at the first write by each way through our code.
+var (
+	atEveryWrite = []fault{before, after, lost, conflict, throttled, broken}
+	onEveryWay   = []fault{twice, unavailable, timeout, conflicts, storm}
+)
 
 // answers are the codes of the faults that are an answer of the API server.
 var answers = map[fault]struct {

@@ -141,7 +141,7 @@ func (r *run) judgeStory() {
 			continue
 		}
 		ended := was != nil && !was.terminating && (e.gone || e.pod.terminating)
-		if ended && !was.failing && !r.harmed[e.pod.uid] {
+		if ended && !r.harmed[e.pod.uid] {
 			if message := a.floor(e.pod, was.healthy, pods); message != "" {
 				r.fail("O4", "when %s was killed: %s", e.pod.name, message)
 			}
@@ -200,7 +200,9 @@ func census(owner types.UID, pods map[types.UID]*podSeen) (all, live, healthy in
 		if p.owner != owner {
 			continue
 		}
-		all++
+		if !p.failing || !p.terminating {
+			all++ // What ended and is told to go runs no more.
+		}
 		configs[p.config] = true
 		if !p.terminating {
 			live++
@@ -212,7 +214,7 @@ func census(owner types.UID, pods map[types.UID]*podSeen) (all, live, healthy in
 	return all, live, healthy, configs
 }
 
-// floor says what is wrong after the manager killed a pod that did not fail.
+// floor says what is wrong after the manager killed a pod.
 func (a *appStory) floor(killed *podSeen, wasHealthy bool, pods map[types.UID]*podSeen) string {
 	_, live, healthy, configs := census(killed.owner, pods)
 	configs[killed.config] = true
@@ -226,7 +228,7 @@ func (a *appStory) floor(killed *podSeen, wasHealthy bool, pods map[types.UID]*p
 	}
 	upgrading := len(configs) > 1
 	switch {
-	case !upgrading && live < n:
+	case !upgrading && wasHealthy && live < n:
 		return fmt.Sprintf("%d of %d instances are left, and nothing is being upgraded", live, n)
 	case upgrading && wasHealthy && healthy < needed:
 		return fmt.Sprintf("%d healthy instances are left, promised are %d", healthy, needed)
@@ -236,14 +238,19 @@ func (a *appStory) floor(killed *podSeen, wasHealthy bool, pods map[types.UID]*p
 
 // ceiling says what is wrong after the manager launched a pod.
 func (a *appStory) ceiling(launched *podSeen, pods map[types.UID]*podSeen) string {
-	all, _, _, _ := census(launched.owner, pods)
-	allowed := 0
+	all, _, _, configs := census(launched.owner, pods)
+	allowed, n := 0, 0
 	for _, p := range a.promises {
+		configs[p.config] = true
+		n = max(n, p.instances)
 		most := int(math.Floor(float64(p.instances) * (1 + p.maxOver)))
 		if most == int(math.Ceil(float64(p.instances)*p.minHealthy)) {
 			most++
 		}
 		allowed = max(allowed, most)
+	}
+	if len(configs) == 1 {
+		allowed = n // Nothing is being upgraded.
 	}
 	if all > allowed {
 		return fmt.Sprintf("there are %d pods, allowed are %d", all, allowed)

@@ -25,13 +25,14 @@ import (
 )
 
 var (
-	short    = flag.Bool("chaos.short", false, "only quick scenarios, and only deaths and lost answers at each place in our code that writes")
-	only     = flag.String("chaos.scenario", "", "regular expression for the scenarios to run")
-	pointRE  = flag.String("chaos.point", "", "only the points whose name contains this")
-	faultsRE = flag.String("chaos.faults", "", "regular expression for the faults to try")
-	parallel = flag.Int("chaos.parallel", 16, "lives at once")
-	patience = flag.Duration("chaos.patience", time.Minute, "how long a step may take")
-	stopAt   = flag.Int("chaos.failures", 10, "failures after which the sweep ends")
+	short     = flag.Bool("chaos.short", false, "only quick scenarios, and only deaths and lost answers at each place in our code that writes")
+	every     = flag.Bool("chaos.every", false, "every fault at every write, also those that otherwise are tried at some only")
+	only      = flag.String("chaos.scenario", "", "regular expression for the scenarios to run")
+	pointIs   = flag.String("chaos.point", "", "only the points whose name contains this")
+	faultsAre = flag.String("chaos.faults", "", "regular expression for the faults to try")
+	parallel  = flag.Int("chaos.parallel", 16, "lives at once")
+	patience  = flag.Duration("chaos.patience", time.Minute, "how long a step may take")
+	stopAt    = flag.Int("chaos.failures", 10, "failures after which the sweep ends")
 )
 
 var theWorld *world
@@ -72,7 +73,7 @@ func TestSweep(t *testing.T) {
 		return
 	}
 	references := time.Since(began)
-	if !*short && *only == "" {
+	if !*short && *only == "" && *pointIs == "" {
 		judgeSites(t, s.sites)
 	}
 	points := s.points()
@@ -93,9 +94,10 @@ type sweep struct {
 	// traces are the reference runs with the most writes.
 	traces []*run
 	// sites are the places in our code that writes came by.
-	sites  map[frame]bool
-	tally  map[fault]*count
-	failed int
+	sites map[frame]bool
+	tally map[fault]*count
+	// done and failed count points.
+	done, failed int
 }
 
 // count counts the points of a fault.
@@ -117,7 +119,8 @@ func (s *sweep) references() {
 	}
 	wanted := regexp.MustCompile("^(" + *only + ")")
 	for _, sc := range all {
-		if wanted.MatchString(sc.name) && (sc.Quick || !*short) {
+		name, _, found := strings.Cut(*pointIs, " / ")
+		if wanted.MatchString(sc.name) && (sc.Quick || !*short) && (!found || name == sc.name) {
 			s.scenarios = append(s.scenarios, sc)
 		}
 	}
@@ -150,46 +153,59 @@ func (s *sweep) references() {
 	})
 }
 
-// points are all faults at all writes; in the short form, deaths and lost
-// answers at the first write by each way through our code.
+// points are the faults at each write, further ones at the first write by each
+// way through our code, and one of the cache at each write, another each time.
+// The short form has deaths and lost answers at the first write by each way.
 func (s *sweep) points() []point {
 	var all []point
 	for _, r := range s.traces {
 		ways := map[string]bool{}
-		for _, w := range r.trace {
+		for i, w := range r.trace {
 			p := point{scenario: r.scenario.name, write: w.what(), n: w.n}
-			way := fmt.Sprint(w.stack)
+			first := !ways[fmt.Sprint(w.stack)]
+			ways[fmt.Sprint(w.stack)] = true
 			if *short {
-				if !ways[way] {
+				if first {
 					all = append(all, p.with(before, after, lost)...)
 				}
-				ways[way] = true
 				continue
 			}
 			all = append(all, p.with(atEveryWrite...)...)
-			for _, resource := range s.watched() {
-				if resource == "nodes" {
-					continue // There are none.
-				}
-				p.resource = resource
-				all = append(all, p.with(ofTheCache...)...)
+			if first || *every {
+				all = append(all, p.with(onEveryWay...)...)
 			}
-			if p.resource = ""; p.n == 1 {
-				all = append(all, p.with(storm)...)
+			cache := s.ofTheCache(p)
+			if !*every {
+				at := (i + len(p.scenario)) % len(cache)
+				cache = cache[at : at+1]
 			}
+			all = append(all, cache...)
 		}
-		for seed := range uint64(5) {
+		for seed := range uint64(3) {
 			if !*short {
 				all = append(all, point{scenario: r.scenario.name, fault: half, seed: seed + 1})
 			}
 		}
 	}
-	faults := regexp.MustCompile("^(" + *faultsRE + ")")
+	faults := regexp.MustCompile("^(" + *faultsAre + ")")
 	// In no order, so that what is common shows soon.
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return slices.DeleteFunc(all, func(p point) bool {
-		return !faults.MatchString(string(p.fault)) || !strings.Contains(p.String(), *pointRE)
+		return !faults.MatchString(string(p.fault)) || !strings.Contains(p.String(), *pointIs)
 	})
+}
+
+// ofTheCache are the points where a kind is stale, for all that managers watch.
+func (s *sweep) ofTheCache(p point) []point {
+	var all []point
+	for _, resource := range s.watched() {
+		if resource == "nodes" {
+			continue // There are none.
+		}
+		p.resource = resource
+		all = append(all, p.with(ofTheCache...)...)
+	}
+	return all
 }
 
 // watched are the kinds that managers watch.
@@ -208,6 +224,15 @@ func (s *sweep) furtherWrites(r *run) int {
 
 // run tries points.
 func (s *sweep) run(points []point) {
+	began, ticker := time.Now(), time.NewTicker(30*time.Second)
+	defer ticker.Stop()
+	go func() {
+		for range ticker.C {
+			s.mu.Lock()
+			fmt.Printf("chaos: %d of %d points, %d failed, after %s\n", s.done, len(points), s.failed, time.Since(began).Round(time.Second))
+			s.mu.Unlock()
+		}
+	}()
 	s.each(len(points), func(i int) {
 		p := points[i]
 		if s.enough() {
@@ -224,6 +249,7 @@ func (s *sweep) run(points []point) {
 			s.tally[p.fault] = c
 		}
 		c.points++
+		s.done++
 		if !r.reached() {
 			c.missed++
 		}
