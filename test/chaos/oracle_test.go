@@ -30,7 +30,7 @@ import (
 func (r *run) judge(ctx context.Context, want string) string {
 	deadline := time.Now().Add(*patience)
 	var end string
-	for {
+	for ; ; r.change() {
 		if _, err := r.collect(ctx); err != nil {
 			r.fail("harness", "collect: %v", err)
 			return ""
@@ -39,6 +39,9 @@ func (r *run) judge(ctx context.Context, want string) string {
 		if end, err = r.state(ctx); err != nil {
 			r.fail("harness", "read the end state: %v", err)
 			return ""
+		}
+		for was := r.moment(); (want == "" || end == want) && r.quiet() <= quietFor && r.moment() == was; {
+			time.Sleep(15 * time.Millisecond)
 		}
 		same := want == "" || end == want
 		if same && r.quiet() > quietFor {
@@ -52,7 +55,6 @@ func (r *run) judge(ctx context.Context, want string) string {
 			}
 			break
 		}
-		time.Sleep(30 * time.Millisecond)
 	}
 	r.judgeForeign(ctx)
 	r.judgeStory()
@@ -92,7 +94,7 @@ func (r *run) judgeLog() {
 // storm brings on no storm of ours (F3, F4).
 func (r *run) judgeWrites(most int) {
 	r.mu.Lock()
-	allowed, writes, stormed := most+2*r.injected+chanceWrites, len(r.trace), r.stormed
+	allowed, writes, stormed := most+most/4+2*r.injected+chanceWrites, len(r.trace), r.stormed
 	r.mu.Unlock()
 	if r.point.resource != "" {
 		// Every look at an old state may bring on some writes that are refused.
@@ -109,7 +111,7 @@ func (r *run) judgeWrites(most int) {
 // Writes that differ between two runs without a fault: the status is written
 // more or less often as events come one by one or together.
 const (
-	chanceWrites  = 6
+	chanceWrites  = 4 // and a quarter
 	staleWrites   = 15
 	stormRequests = 30
 )

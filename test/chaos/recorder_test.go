@@ -121,7 +121,7 @@ func seePod(pod *corev1.Pod) *podSeen {
 		p.failing = p.failing || c.State.Waiting != nil
 	}
 	for _, c := range pod.Status.Conditions {
-		p.healthy = p.healthy || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		p.healthy = p.healthy || !p.failing && c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	}
 	return p
 }

@@ -33,7 +33,7 @@ type seed struct {
 	// Edits are the changes that make it.
 	Edits []edit `json:"edits"`
 	// Scenario and Faults are regular expressions for the part of the sweep that
-	// has to catch it.
+	// has to catch it; a fault of the cache is told with its kind, hold pods.
 	Scenario string `json:"scenario"`
 	Faults   string `json:"faults"`
 }
@@ -154,7 +154,7 @@ func (s *seed) build(t *testing.T, dir string) string {
 func (s *seed) hunt(t *testing.T, binary, plane string) {
 	t.Helper()
 	began := time.Now()
-	cmd := exec.Command(binary, "-test.run=^TestSweep$", "-test.v",
+	cmd := exec.Command(binary, "-test.run=^TestSweep$", "-test.v", "-chaos.every",
 		"-chaos.scenario=("+s.Scenario+")$", "-chaos.faults=("+s.Faults+")$", "-chaos.failures=1", "-chaos.patience=20s",
 		fmt.Sprintf("-chaos.parallel=%d", *parallel))
 	cmd.Env = append(os.Environ(), planeVariable+"="+plane)

@@ -262,7 +262,7 @@ func configOf(app *v1alpha1.App) (string, error) {
 // await waits for what a step waits for.
 func (r *run) await(ctx context.Context, s step) error {
 	deadline := time.Now().Add(*patience)
-	for {
+	for ; ; r.change() {
 		left, err := r.missing(ctx, s)
 		if err != nil || left == "" {
 			return err
@@ -273,8 +273,26 @@ func (r *run) await(ctx context.Context, s step) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("after %s still: %s", *patience, left)
 		}
-		time.Sleep(15 * time.Millisecond)
 	}
+}
+
+// change waits for a change in the namespace, or for a moment: not all that is
+// waited for is watched.
+func (r *run) change() {
+	was := r.moment()
+	for range 20 {
+		time.Sleep(15 * time.Millisecond)
+		if r.moment() != was {
+			return
+		}
+	}
+}
+
+// moment differs when something may have changed.
+func (r *run) moment() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprint(r.world.recorder.revision(r.namespace), len(r.trace))
 }
 
 // missing says what a step still waits for.

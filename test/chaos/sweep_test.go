@@ -191,7 +191,7 @@ func (s *sweep) points() []point {
 	// In no order, so that what is common shows soon.
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return slices.DeleteFunc(all, func(p point) bool {
-		return !faults.MatchString(string(p.fault)) || !strings.Contains(p.String(), *pointIs)
+		return !faults.MatchString(strings.TrimSpace(string(p.fault)+" "+p.resource)) || !strings.Contains(p.String(), *pointIs)
 	})
 }
 
