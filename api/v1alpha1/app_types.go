@@ -281,6 +281,7 @@ type App struct {
 	// +required
 	Spec AppSpec `json:"spec,omitzero"`
 	// status is what was seen of the App.
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "kdcos has not looked at it yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	// +optional
 	Status AppStatus `json:"status,omitzero"`
 }

@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Condition types, after kstatus: Ready is there from the first pass on,
 // Reconciling and Stalled are there only while they are true.
@@ -16,8 +20,36 @@ const (
 	ConditionStalled = "Stalled"
 )
 
+// Conditions that the manager writes on pods: the results of the checks it
+// makes. They change when the outcome does.
+const (
+	// PodConditionHealthCheckPrefix and the index of a health check are the
+	// type of its condition, which is also a readiness gate of the pod.
+	PodConditionHealthCheckPrefix = "kdcos.io/health-check-"
+	// PodConditionReadinessCheck says whether the task was once ready.
+	PodConditionReadinessCheck = "kdcos.io/readiness-check"
+	// PodConditionCheck is the answer to spec.check.
+	PodConditionCheck = "kdcos.io/check"
+)
+
+// Reasons of those conditions.
+const (
+	// PodReasonFirstSuccess: the task passed the check for the first time, and did not fail since.
+	PodReasonFirstSuccess = "FirstSuccess"
+	// PodReasonRecovered: the task passes the check, which it failed before.
+	PodReasonRecovered = "Recovered"
+	// PodReasonFailing: the task fails the check.
+	PodReasonFailing = "Failing"
+	// PodReasonGracePeriod: the task fails the check, which does not count yet.
+	PodReasonGracePeriod = "GracePeriod"
+	// PodReasonRestarted: the task was started anew, and nothing is known of it.
+	PodReasonRestarted = "Restarted"
+)
+
 // Reasons of an App's conditions.
 const (
+	// ReasonPending: no pass was made over the App yet. It is the default of the definition.
+	ReasonPending = "Pending"
 	// ReasonAvailable: all instances run, and are healthy where there are health checks.
 	ReasonAvailable = "Available"
 	// ReasonDeploying: instances are being started for the first time.
@@ -60,3 +92,22 @@ func (a *App) SetConditions(conditions []metav1.Condition) { a.Status.Conditions
 
 // SetObservedGeneration says which generation of the spec the status speaks of.
 func (a *App) SetObservedGeneration(generation int64) { a.Status.ObservedGeneration = generation }
+
+// OnlyProgressed says that the status differs from an earlier one only in how
+// far the App is, beside its conditions: in what the next pass finds again by
+// looking. Of a new App whose deployment goes well, that is its version, too.
+func (a *App) OnlyProgressed(since *App) bool {
+	was, is := since.Status, a.Status
+	if was.ConfigHash == "" {
+		if c := meta.FindStatusCondition(is.Conditions, ConditionReconciling); c == nil || c.Reason != ReasonDeploying {
+			return false
+		}
+		was.Version, was.VersionInfo, was.ConfigHash, was.TargetInstances = is.Version, is.VersionInfo, is.ConfigHash, is.TargetInstances
+	}
+	for _, s := range []*AppStatus{&was, &is} {
+		s.Conditions, s.ObservedGeneration, s.Selector = nil, 0, ""
+		s.Instances, s.InstancesUpToDate = 0, 0
+		s.TasksStaged, s.TasksRunning, s.TasksHealthy, s.TasksUnhealthy = 0, 0, 0, 0
+	}
+	return equality.Semantic.DeepEqual(was, is)
+}

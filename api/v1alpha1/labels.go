@@ -24,6 +24,9 @@ const (
 	// SpecAnnotation carries, on a pod, the App configuration it was made from,
 	// so that a version can be recorded after the App has moved on.
 	SpecAnnotation = "kdcos.io/app-spec"
+	// ChecksAnnotation carries, on a pod, the checks that the manager makes of
+	// its task; pods whose checks are all the kubelet's have none.
+	ChecksAnnotation = "kdcos.io/checks"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -33,6 +34,8 @@ type settings struct {
 	metricsAddress string
 	metricsSecure  bool
 	probeAddress   string
+	pprofAddress   string
+	syncPeriod     time.Duration
 	leaderElect    bool
 	controllers    controllers.Options
 	logging        zap.Options
@@ -52,6 +55,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if s.syncPeriod > 0 {
+		cacheOptions.SyncPeriod = &s.syncPeriod
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
@@ -61,6 +67,7 @@ func run() error {
 		Cache:                         cacheOptions,
 		Metrics:                       s.metrics(),
 		HealthProbeBindAddress:        s.probeAddress,
+		PprofBindAddress:              s.pprofAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionID:              "manager.kdcos.io",
 		LeaderElectionReleaseOnCancel: true,
@@ -85,6 +92,8 @@ func (s *settings) flags(set *flag.FlagSet) {
 	set.StringVar(&s.metricsAddress, "metrics-bind-address", ":8443", "Address to serve metrics at; 0 serves none.")
 	set.BoolVar(&s.metricsSecure, "metrics-secure", true, "Serve metrics by HTTPS, to who may get /metrics.")
 	set.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address to serve /healthz and /readyz at.")
+	set.StringVar(&s.pprofAddress, "pprof-bind-address", "", "Address to serve profiles at, to anybody who reaches it; none without it.")
+	set.DurationVar(&s.syncPeriod, "sync-period", 0, "How often to look at all objects without a reason; 0 is about ten hours.")
 	set.BoolVar(&s.leaderElect, "leader-elect", false, "Work only while holding the lease manager.kdcos.io.")
 	set.IntVar(&s.controllers.Workers, "workers", 16, "Objects of a kind to work on at once.")
 	w := &s.controllers.Workload

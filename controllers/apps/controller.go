@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/apply"
@@ -36,12 +38,28 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // refusedRetry is when a pod that the API server refused is tried again: a
 // quota or a policy of the namespace may have changed.
 const refusedRetry = 30 * time.Second
+
+// launchesAPass is how many tasks are launched before an App is looked at
+// again. Their pods bring on the next pass.
+const launchesAPass = 500
+
+// rest is how long an App rests between passes: a pass goes through all its
+// pods, each of them has several events while it starts, and those just made
+// come into the cache one by one.
+func rest(app *v1alpha1.App) time.Duration {
+	const perTask, least = 50 * time.Microsecond, 10 * time.Millisecond
+	if n := ptr.Deref(app.Spec.Instances, 1); n > 1 {
+		return max(time.Duration(n)*perTask, least)
+	}
+	return 0
+}
 
 // Reconciler runs Apps.
 type Reconciler struct {
@@ -57,6 +75,7 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 
 	servicePorts servicePorts
+	probing      *probing
 }
 
 // SetupWithManager adds the controller to a manager.
@@ -67,20 +86,29 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Apply:    apply.New(mgr.GetClient(), mgr.GetAPIReader()),
 		Settings: settings,
 		Clock:    clock.RealClock{},
+		probing:  newProbing(),
+	}
+	if err := r.probing.setup(mgr); err != nil {
+		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
+		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r))
+		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r,
+			reconciler.Resting(rest)))
 }
 
 // Reconcile makes one pass over an App: it looks, decides, acts and reports.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcile.Result, error) {
 	seen, err := r.observe(ctx, app)
 	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.tell(ctx, seen); err != nil {
 		return reconcile.Result{}, err
 	}
 	if refused := workload.Unsupported(seen.app, r.Settings); len(refused) > 0 {
@@ -130,36 +158,52 @@ func explain(failed, state error) error {
 
 // act does what the plan says: kills first, so that they make room.
 func (r *Reconciler) act(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
-	var errs []error
-	logger := log.FromContext(ctx)
 	if seen.leavesNoTrace(plan) {
 		if err := r.write(ctx, seen.app, version, seen.config, &seen.app.Spec); err != nil {
 			return err
 		}
 	}
-	for _, k := range plan.Kill {
-		pod := seen.pod(k.Name)
+	return errors.Join(r.kill(ctx, seen, plan), r.launch(ctx, seen, version, plan))
+}
+
+// kill stops tasks. That one can't be stopped keeps none of the others.
+func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan) error {
+	logger := log.FromContext(ctx)
+	pods := seen.byName()
+	errs := make([]error, len(plan.Kill))
+	err := apply.Each(len(plan.Kill), func(i int) error {
+		k := plan.Kill[i]
+		pod := pods[k.Name]
 		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
 		if err := r.Apply.Delete(ctx, pod, options(k)...); err != nil {
-			errs = append(errs, fmt.Errorf("delete pod: %w", err))
-			continue
+			errs[i] = fmt.Errorf("delete pod: %w", err)
+			return nil
+		}
+		if k.Reason == unhealthy {
+			r.probing.stopped(pod)
 		}
 		tasksKilled.WithLabelValues(string(k.Reason)).Inc()
-	}
-	for _, slot := range plan.Launch {
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// launch starts tasks until one is refused.
+func (r *Reconciler) launch(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
+	logger := log.FromContext(ctx)
+	return apply.Each(min(len(plan.Launch), launchesAPass), func(i int) error {
+		slot := plan.Launch[i]
 		pod, err := workload.Pod(seen.app, r.Settings, workload.Slot{Number: slot, Version: version})
 		if err != nil {
-			return errors.Join(append(errs, invalid(err.Error()))...)
+			return invalid(err.Error())
 		}
 		logger.V(1).Info("launch", "slot", slot, "reason", plan.LaunchReason)
 		if err := r.Apply.Create(ctx, seen.app, pod); err != nil {
-			// The others would be refused alike.
-			errs = append(errs, refusal(err))
-			break
+			return refusal(err)
 		}
 		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
-	}
-	return errors.Join(errs...)
+		return nil
+	})
 }
 
 // options are how a task is killed: one that nobody will hear of again at once.

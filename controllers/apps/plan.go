@@ -38,32 +38,36 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 	for i := range o.pods {
 		seen = append(seen, o.instance(&o.pods[i]))
 	}
-	return rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+	plan := rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+	o.killUnhealthy(&plan)
+	return plan
 }
 
 // instance is what a pod is to the planner.
 func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
 	condition := o.condition(pod)
+	if o.doom(pod) != nil {
+		condition = rollout.Stopping
+	}
 	return rollout.Instance{
 		Name:      pod.Name,
 		Slot:      slot,
 		Current:   o.current(pod),
 		Condition: condition,
-		Healthy:   condition == rollout.Running && ready(pod),
+		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
 		Overdue:   o.overdue(pod),
 		Started:   pod.CreationTimestamp.Time,
 	}
 }
 
-// pod is the pod of a name, which must be one of those seen.
-func (o *observed) pod(name string) *corev1.Pod {
+// byName are the pods seen by their names.
+func (o *observed) byName() map[string]*corev1.Pod {
+	pods := make(map[string]*corev1.Pod, len(o.pods))
 	for i := range o.pods {
-		if o.pods[i].Name == name {
-			return &o.pods[i]
-		}
+		pods[o.pods[i].Name] = &o.pods[i]
 	}
-	return nil
+	return pods
 }
 
 // lookAgain is when time alone changes what is to be done: a delay ends, a pod

@@ -24,9 +24,11 @@ import (
 
 // tally counts the pods of an App as its status does.
 type tally struct {
-	instances, upToDate             int32
-	staged, running                 int32
-	healthy, old, stopping          int32
+	instances, upToDate    int32
+	staged, running        int32
+	healthy, old, stopping int32
+	// available are the healthy ones that were once ready.
+	available                       int32
 	failing, unhealthy, unreachable int32
 	// why counts, by reason, the words on why instances do not run.
 	why map[string]map[string]int32
@@ -71,10 +73,7 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		t.whyStaging(o, pod)
 	case rollout.Running:
 		t.running++
-		if !instance.Healthy && started(pod) {
-			t.unhealthy++
-			t.because(v1alpha1.ReasonUnhealthy, "not passing the health check")
-		}
+		t.health(o, pod)
 	}
 	t.instances++
 	if instance.Current {
@@ -83,8 +82,39 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		t.old++
 	}
 	if instance.Healthy {
-		t.healthy++
+		t.available++
 	}
+}
+
+// health notes what the checks of a running task say.
+func (t *tally) health(o *observed, pod *corev1.Pod) {
+	why := ""
+	if ready(pod) {
+		t.healthy++
+		if workload.ReadyOnce(pod) {
+			return
+		}
+		for _, r := range workload.OtherResults(pod) {
+			why = r.String()
+		}
+	} else {
+		var sick bool
+		if sick, why = o.ails(pod); sick {
+			t.unhealthy++
+			t.because(v1alpha1.ReasonUnhealthy, "not passing the health check"+colon(why))
+			return
+		}
+	}
+	if why != "" {
+		t.because("", "not there yet"+colon(why))
+	}
+}
+
+func colon(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 // whyStaging notes what the scheduler or the kubelet says about a pod that does
@@ -125,11 +155,13 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 		s.TasksHealthy, s.TasksUnhealthy = t.healthy, t.unhealthy
 	}
 	s.Backoff = backoffStatus(backoff, seen.delays())
-	if failure := seen.lastFailure(); failure != nil && (s.LastTaskFailure == nil || s.LastTaskFailure.Timestamp.Before(&failure.Timestamp)) {
-		s.LastTaskFailure = failure
+	for _, failure := range []*v1alpha1.TaskFailure{seen.lastFailure(), seen.lastKill()} {
+		if failure != nil && (s.LastTaskFailure == nil || s.LastTaskFailure.Timestamp.Before(&failure.Timestamp)) {
+			s.LastTaskFailure = failure
+		}
 	}
 	n := seen.instances()
-	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.healthy == n {
+	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.available == n {
 		return nil
 	}
 	reason, message := t.explain(app, n)
@@ -160,9 +192,10 @@ func (t *tally) explain(app *v1alpha1.App, n int32) (reason, message string) {
 	return reason, strings.Join(words, "; ")
 }
 
-// problems are the reasons why instances do not run, the worst first.
+// problems are the reasons why instances do not run, the worst first. The last
+// is none: what only needs its time.
 var problems = []string{
-	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonWaiting, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy,
+	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonWaiting, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy, "",
 }
 
 // most says what is said most, and how often; a few of many things are enough.
@@ -218,7 +251,7 @@ func (t *tally) serving(app *v1alpha1.App, seen *observed) bool {
 	case n == 0:
 		return true
 	case !wasReady:
-		return t.healthy >= n
+		return t.available >= n
 	case t.failing == 0 && t.unhealthy == 0 && t.unreachable == 0:
 		// Instances that are still on their way were never there to be missed.
 		needed = min(needed, t.healthy)

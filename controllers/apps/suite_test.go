@@ -68,14 +68,14 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	DeferCleanup(cancel)
 	k8s = plane.Client
-	kubelet = &testkit.Kubelet{Client: k8s, Fate: fateOf, Node: nodeOf}
+	kubelet = &testkit.Kubelet{Client: k8s, Fate: fateOf, Node: nodeOf, Address: "127.0.0.1"}
 	go func() {
 		defer GinkgoRecover()
 		Expect(kubelet.Run(ctx)).To(Succeed())
 	}()
 	settings := workload.DefaultSettings()
 	settings.TaskLaunchTimeout = 3 * time.Second
-	settings.ServicePorts = workload.PortRange{First: 10000, Last: 10019}
+	settings.ServicePorts = workload.PortRange{First: 10000, Last: 10059}
 	stop, err := plane.Manager(ctx, controllers.Options{Workload: settings})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(stop()).To(Succeed()) })

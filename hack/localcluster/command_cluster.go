@@ -49,6 +49,7 @@ func (p *program) locked(ctx context.Context, do func(cluster.State) error) erro
 func (p *program) upCommand() *cobra.Command {
 	var name string
 	var private, public int
+	var measuring bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start the cluster, or repair it",
@@ -67,7 +68,7 @@ func (p *program) upCommand() *cobra.Command {
 						public = count(record.Nodes, cluster.Public)
 					}
 				}
-				return p.up(cmd, state, record, name, private, public)
+				return p.up(cmd, state, record, name, private, public, measuring)
 			})
 		},
 	}
@@ -78,6 +79,7 @@ func (p *program) upCommand() *cobra.Command {
 	cmd.Flags().StringVar(&name, "provider", preset, "auto, real, kind or kwok; PROVIDER sets the default")
 	cmd.Flags().IntVar(&private, "private-nodes", 2, "number of private nodes")
 	cmd.Flags().IntVar(&public, "public-nodes", 1, "number of public nodes")
+	cmd.Flags().BoolVar(&measuring, "measuring", false, "lift the limits that components set themselves, to take figures; kwok only")
 	return cmd
 }
 
@@ -91,7 +93,7 @@ func count(nodes []cluster.Node, pool string) int {
 	return n
 }
 
-func (p *program) up(cmd *cobra.Command, state cluster.State, record *cluster.Record, name string, private, public int) error {
+func (p *program) up(cmd *cobra.Command, state cluster.State, record *cluster.Record, name string, private, public int, measuring bool) error {
 	var have []cluster.Node
 	switch {
 	case record == nil:
@@ -110,6 +112,14 @@ func (p *program) up(cmd *cobra.Command, state cluster.State, record *cluster.Re
 	provider, err := p.provider(name, state)
 	if err != nil {
 		return err
+	}
+	if measuring {
+		if record != nil && !record.Measuring {
+			return fmt.Errorf("the cluster in %s was not started with --measuring: run down first", state.Dir)
+		}
+		if err := measure(provider); err != nil {
+			return err
+		}
 	}
 	if err := provider.Up(cmd.Context(), nodes); err != nil {
 		return err

@@ -36,6 +36,16 @@ func (p *program) provider(name string, state cluster.State) (cluster.Provider, 
 	}
 }
 
+// measure has the provider start a cluster for taking figures on.
+func measure(provider cluster.Provider) error {
+	simulated, ok := provider.(*kwokcluster.Provider)
+	if !ok {
+		return errors.New("--measuring needs the provider kwok")
+	}
+	simulated.Measuring = true
+	return nil
+}
+
 // realAvailable tries what root in a container may not be allowed to do.
 func realAvailable() error {
 	if os.Geteuid() != 0 {

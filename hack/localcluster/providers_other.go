@@ -23,4 +23,6 @@ func (p *program) provider(name string, state cluster.State) (cluster.Provider, 
 	return nil, fmt.Errorf("provider %s runs on Linux only; kind needs Docker", name)
 }
 
+func measure(cluster.Provider) error { return errors.New("--measuring needs the provider kwok") }
+
 func realAvailable() error { return errors.New("not Linux") }

@@ -10,13 +10,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
+
+// requests is how many requests there are at once for one owner.
+const requests = 16
 
 // Applier makes and removes children.
 type Applier struct {
@@ -73,6 +78,30 @@ func (a *Applier) Create(ctx context.Context, owner client.Object, child any) er
 		return &NameConflictError{Kind: gvk.Kind, Name: obj.GetName()}
 	}
 	return nil
+}
+
+// Each calls do for all of n, many at once, until an error. The first comes
+// alone: where it is refused, the others would be, too.
+func Each(n int, do func(i int) error) error {
+	if n == 0 {
+		return nil
+	}
+	if err := do(0); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(requests)
+	var failed atomic.Bool
+	for i := 1; i < n && !failed.Load(); i++ {
+		group.Go(func() error {
+			err := do(i)
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // Delete removes the very object that was seen, and not one of the same name

@@ -3,7 +3,8 @@
 
 // Package reconciler wraps the reconcilers of kdcos: it turns the error they
 // return into conditions and writes the status, once a pass and only where
-// something changed. Nobody else writes status.
+// something changed. Nobody else writes status. What an object has become is
+// written at once, how far it is on its way about once a second.
 package reconciler
 
 import (
@@ -14,10 +15,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -60,13 +63,33 @@ type withStatus[T Object] struct {
 	client client.Client
 	events events.EventRecorder
 	inner  reconcile.ObjectReconciler[T]
+	rest   func(T) time.Duration
+	pacer  *pacer[T]
+}
+
+// Option changes how objects are reconciled.
+type Option[T Object] func(*withStatus[T])
+
+// Resting lets an object rest after each pass: one with thousands of children
+// has an event every moment, and a pass over them is not for nothing.
+func Resting[T Object](pause func(obj T) time.Duration) Option[T] {
+	return func(r *withStatus[T]) { r.rest = pause }
+}
+
+// WithClock replaces the clock, for tests.
+func WithClock[T Object](c clock.PassiveClock) Option[T] {
+	return func(r *withStatus[T]) { r.pacer.clock = c }
 }
 
 // WithStatus makes a reconciler of one that is given its object and returns its
 // state as an error: nil is Ready, NotReady and Terminal say what is missing,
 // anything else is tried again.
-func WithStatus[T Object](c client.Client, recorder events.EventRecorder, inner reconcile.ObjectReconciler[T]) reconcile.Reconciler {
-	return &withStatus[T]{client: c, events: recorder, inner: inner}
+func WithStatus[T Object](c client.Client, recorder events.EventRecorder, inner reconcile.ObjectReconciler[T], options ...Option[T]) reconcile.Reconciler {
+	r := &withStatus[T]{client: c, events: recorder, inner: inner, pacer: newPacer[T](clock.RealClock{})}
+	for _, option := range options {
+		option(r)
+	}
+	return r
 }
 
 // Reconcile makes one pass over the object named by the request.
@@ -76,12 +99,17 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 	if !ok {
 		return reconcile.Result{}, reconcile.TerminalError(fmt.Errorf("%T is no pointer to a kind", none))
 	}
-	if err := r.client.Get(ctx, req.NamespacedName, obj); err != nil {
+	if wait := r.pacer.resting(req.NamespacedName); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	err := r.client.Get(ctx, req.NamespacedName, obj)
+	if err != nil || !obj.GetDeletionTimestamp().IsZero() {
+		// What it owns goes with it by owner references.
+		r.pacer.forget(req.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if !obj.GetDeletionTimestamp().IsZero() {
-		// What it owns goes with it by owner references.
-		return reconcile.Result{}, nil
+	if missed := r.pacer.missed(req.NamespacedName, obj); missed != nil {
+		return reconcile.Result{}, r.catchUp(ctx, req, missed)
 	}
 	before, _ := obj.DeepCopyObject().(T)
 	result, err := r.inner.Reconcile(ctx, obj)
@@ -90,11 +118,50 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
 	}
 	result, err = settle(obj, result, err)
-	written := r.write(ctx, before, obj)
+	written := r.report(ctx, req, &result, err, &change[T]{before, obj})
 	if apierrors.IsConflict(written) && err == nil {
 		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
 	}
 	return result, errors.Join(err, written)
+}
+
+// report writes the status, or sees to it that it is written soon.
+func (r *withStatus[T]) report(ctx context.Context, req reconcile.Request, result *reconcile.Result, failed error, c *change[T]) error {
+	defer func() {
+		if r.rest == nil {
+			return
+		}
+		if pause := r.rest(c.after); pause > 0 {
+			r.pacer.rest(req.NamespacedName, pause)
+		}
+	}()
+	if equality.Semantic.DeepEqual(c.before, c.after) {
+		if failed == nil && meta.FindStatusCondition(c.after.GetConditions(), v1alpha1.ConditionReconciling) == nil {
+			r.pacer.forget(req.NamespacedName)
+		}
+		return nil
+	}
+	if failed == nil {
+		if wait := r.pacer.wait(req.NamespacedName, c); wait > 0 {
+			if result.RequeueAfter == 0 || wait < result.RequeueAfter {
+				result.RequeueAfter = wait
+			}
+			return nil
+		}
+	}
+	r.pacer.wrote(req.NamespacedName)
+	return r.write(ctx, c.before, c.after)
+}
+
+// catchUp writes the first status of an object that was still to be written
+// when somebody changed the object: what it was must not be lost. The write
+// brings on the next pass.
+func (r *withStatus[T]) catchUp(ctx context.Context, req reconcile.Request, missed *change[T]) error {
+	r.pacer.wrote(req.NamespacedName)
+	if err := r.client.Status().Patch(ctx, missed.after, client.MergeFrom(missed.before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("patch status: %w", err)
+	}
+	return nil
 }
 
 // settle folds the outcome of a pass into the conditions of the object.
@@ -126,7 +193,8 @@ func settle(obj Object, result reconcile.Result, err error) (reconcile.Result, e
 		s.only(v1alpha1.ConditionStalled)
 		err = nil
 	default:
-		if meta.FindStatusCondition(s.conditions, v1alpha1.ConditionReady) == nil {
+		// What was known before stands; nothing was if it is the default of the definition.
+		if ready := meta.FindStatusCondition(s.conditions, v1alpha1.ConditionReady); ready == nil || ready.Status == metav1.ConditionUnknown {
 			s.set(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonError, err.Error())
 		}
 		s.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonError, err.Error())
@@ -159,15 +227,8 @@ func (s *states) only(kind string) {
 	}
 }
 
-// write patches the status if it changed, and tells of a change for the worse.
+// write patches the status, and tells of a change for the worse.
 func (r *withStatus[T]) write(ctx context.Context, before, after T) error {
-	changes, err := client.MergeFrom(before).Data(after)
-	if err != nil {
-		return fmt.Errorf("compare status: %w", err)
-	}
-	if string(changes) == "{}" {
-		return nil
-	}
 	// The lock keeps a pass that saw an old object from undoing what a later one wrote.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	old := before.GetConditions()

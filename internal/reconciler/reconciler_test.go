@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -34,8 +35,13 @@ func (f inner) Reconcile(_ context.Context, app *v1alpha1.App) (reconcile.Result
 // stage holds one App and counts what is written of it.
 type stage struct {
 	client  client.Client
+	clock   *clocktesting.FakePassiveClock
+	subject reconcile.Reconciler
 	events  *events.FakeRecorder
+	// look is what a pass finds, outcome what it returns.
+	look    func(app *v1alpha1.App)
 	outcome error
+	rest    time.Duration
 	patches int
 }
 
@@ -45,7 +51,7 @@ func newStage(t *testing.T) *stage {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{events: events.NewFakeRecorder(10)}
+	s := &stage{events: events.NewFakeRecorder(10), clock: clocktesting.NewFakePassiveClock(time.Unix(1700000000, 0))}
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a", Generation: 3}}
 	s.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(app).WithStatusSubresource(app).
 		WithInterceptorFuncs(interceptor.Funcs{
@@ -54,13 +60,25 @@ func newStage(t *testing.T) *stage {
 				return c.SubResource(sub).Patch(ctx, obj, patch, opts...)
 			},
 		}).Build()
+	s.subject = WithStatus(s.client, s.events, inner(func(app *v1alpha1.App) (reconcile.Result, error) {
+		if s.look != nil {
+			s.look(app)
+		}
+		return reconcile.Result{}, s.outcome
+	}), WithClock[*v1alpha1.App](s.clock), Resting(func(*v1alpha1.App) time.Duration { return s.rest }))
 	return s
 }
 
 func (s *stage) pass(t *testing.T) (reconcile.Result, error) {
 	t.Helper()
-	r := WithStatus(s.client, s.events, inner(func(*v1alpha1.App) (reconcile.Result, error) { return reconcile.Result{}, s.outcome }))
-	return r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "default", Name: "a"}})
+	return s.subject.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "default", Name: "a"}})
+}
+
+// later is a pass long after the last.
+func (s *stage) later(t *testing.T) (reconcile.Result, error) {
+	t.Helper()
+	s.clock.SetTime(s.clock.Now().Add(time.Hour))
+	return s.pass(t)
 }
 
 func (s *stage) conditions(t *testing.T) map[string]string {
@@ -116,7 +134,10 @@ func TestOutcomesBecomeConditions(t *testing.T) {
 		},
 	} {
 		s.outcome = step.outcome
-		result, err := s.pass(t)
+		if _, err := s.pass(t); (err != nil) != step.fails {
+			t.Errorf("%s: got %v", step.name, err)
+		}
+		result, err := s.later(t)
 		if (err != nil) != step.fails || result.RequeueAfter != step.after {
 			t.Errorf("%s: got %v, %v", step.name, result, err)
 		}

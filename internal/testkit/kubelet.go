@@ -6,6 +6,7 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,8 @@ type Kubelet struct {
 	Node func(pod *corev1.Pod) string
 	// Linger is how long a deleted pod stays.
 	Linger time.Duration
+	// Address is the one of all pods; one that leads nowhere if empty.
+	Address string
 
 	wait sync.WaitGroup
 }
@@ -94,9 +97,40 @@ func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
 			panic(err)
 		}
 	case len(pod.Status.ContainerStatuses) == 0:
+		conditions := pod.Status.Conditions
 		pod.Status = status(pod, fate)
+		if k.Address != "" {
+			pod.Status.PodIP, pod.Status.PodIPs = k.Address, nil
+		}
+		pod.Status.Conditions = append(pod.Status.Conditions, conditions...)
+		judgeGates(pod)
+		k.update(ctx, pod)
+	case judgeGates(pod):
 		k.update(ctx, pod)
 	}
+}
+
+// judgeGates makes a pod whose container is ready ready as its readiness gates
+// are, and says whether that changed it.
+func judgeGates(pod *corev1.Pod) bool {
+	if len(pod.Spec.ReadinessGates) == 0 {
+		return false
+	}
+	open := map[corev1.PodConditionType]bool{}
+	for _, c := range pod.Status.Conditions {
+		open[c.Type] = c.Status == corev1.ConditionTrue
+	}
+	ready := corev1.ConditionFalse
+	if pod.Status.ContainerStatuses[0].Ready && !slices.ContainsFunc(pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return !open[g.ConditionType] }) {
+		ready = corev1.ConditionTrue
+	}
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady && c.Status != ready {
+			c.Status = ready
+			return true
+		}
+	}
+	return false
 }
 
 func (k *Kubelet) update(ctx context.Context, pod *corev1.Pod) {

@@ -72,6 +72,14 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
 		annotations[v1alpha1.IDAnnotation] = id
 	}
+	if checks := managerChecks(&app.Spec, ports); len(checks) > 0 {
+		raw, err := json.Marshal(checks)
+		if err != nil {
+			return nil, fmt.Errorf("encode checks: %w", err)
+		}
+		annotations[v1alpha1.ChecksAnnotation] = string(raw)
+		spec.WithReadinessGates(readinessGates(checks)...)
+	}
 	labels := Labels(app)
 	labels[v1alpha1.ConfigLabel] = config
 	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)

@@ -87,6 +87,8 @@ type Record struct {
 	Plan *network.Plan `json:"plan,omitempty"`
 	// Ports are those of simulated clusters, whose control plane shares the network of the host.
 	Ports *controlplane.Ports `json:"ports,omitempty"`
+	// Measuring says that a simulated cluster runs as figures are taken on it: no component limits itself.
+	Measuring bool `json:"measuring,omitempty"`
 }
 
 // Load returns the record, or nil if there is no cluster.

@@ -46,6 +46,9 @@ type ControlPlane struct {
 	// Alone says that nothing but this machine ever reaches the API server, which then has no address to publish as
 	// the Service "kubernetes".
 	Alone bool
+	// Measuring takes away what would be measured instead of the work: limits that components set themselves, losses of
+	// nodes by late leases. It keeps what an installation has, such as syncs of etcd to disk.
+	Measuring bool
 
 	cluster, frontProxy, etcd *authority
 }

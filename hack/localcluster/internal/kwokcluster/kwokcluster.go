@@ -45,11 +45,16 @@ var plan = network.Plan{Block: netip.MustParsePrefix("10.96.0.0/16")}
 //go:embed stages.yaml
 var stages []byte
 
+//go:embed measuring.yaml
+var measuring []byte
+
 // Provider runs one simulated cluster.
 type Provider struct {
 	State cluster.State
 	Cache assets.Cache
 	Say   cluster.Say
+	// Measuring starts a cluster for taking figures on; see controlplane.ControlPlane.
+	Measuring bool
 }
 
 var _ cluster.Provider = (*Provider)(nil)
@@ -73,6 +78,7 @@ func (p *Provider) controlPlane(ports controlplane.Ports, bin string) *controlpl
 		Pods:              plan.Pods(),
 		KubernetesService: plan.KubernetesService(),
 		Alone:             true,
+		Measuring:         p.Measuring,
 	}
 }
 
@@ -129,6 +135,9 @@ func (p *Provider) decide(nodes []cluster.Node, up bool) (controlplane.Ports, er
 		record.Ports = &ports
 	}
 	record.Nodes = nodes
+	// A repair does not change what the cluster is for.
+	p.Measuring = p.Measuring || record.Measuring
+	record.Measuring = p.Measuring
 	return *record.Ports, p.State.Save(record)
 }
 
@@ -170,14 +179,19 @@ func (p *Provider) start(ports controlplane.Ports, bin, tools string) (machine.R
 		return machine.Running{}, err
 	}
 	stagesFile := filepath.Join(cp.Dir, "config", "stages.yaml")
-	if err := atomicfile.Write(stagesFile, stages, 0o644); err != nil {
+	config, lease := stages, "16"
+	if p.Measuring {
+		// The nodes must keep up with the control plane; kubelets renew leases of this length.
+		config, lease = slices.Concat(measuring, stages), "40"
+	}
+	if err := atomicfile.Write(stagesFile, config, 0o644); err != nil {
 		return machine.Running{}, err
 	}
 	services := append(cp.ServiceList(), cp.Service("kwok", cp.URL()+"/readyz",
 		"--kubeconfig="+kubeconfig,
 		"--config="+stagesFile,
 		"--manage-nodes-with-label-selector="+stateLabel+"="+cluster.Running,
-		"--node-lease-duration-seconds=16",
+		"--node-lease-duration-seconds="+lease,
 		"--node-port=0",
 		"--server-address="))
 	return p.machine().Start(filepath.Join(tools, machine.Program), spec.Machine{Services: services})

@@ -1,0 +1,156 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+// Scenario is a file of the directory scenarios: what is made on both sides and
+// what of it is measured.
+type Scenario struct {
+	// Name is that of the file.
+	Name string `json:"-"`
+	// Title says what is compared.
+	Title string `json:"title"`
+	// N is how many objects are made, or how many instances one object has; -n replaces it.
+	// (YAML takes n for a truth value.)
+	N int `json:"size"`
+	// Single says that there is one object, of N instances; otherwise there are N objects.
+	Single bool `json:"single,omitempty"`
+	// PerNamespace is how many objects a namespace holds.
+	PerNamespace int `json:"perNamespace"`
+	// Nodes is the number of simulated nodes, each for 110 pods.
+	Nodes int `json:"nodes"`
+	// Variants run on clusters of their own.
+	Variants []Variant `json:"variants"`
+	// Phases follow each other on one cluster. The first makes the objects.
+	Phases []Phase `json:"phases"`
+	// Rest is how long to look for writes when all is done; nothing without it.
+	Rest metav1.Duration `json:"rest,omitzero"`
+}
+
+// Variant is one pair of sides.
+type Variant struct {
+	// As is the block of the result that it fills; empty is the top.
+	As string `json:"as,omitempty"`
+	// Ours and Twin are templates of manifests: {{.Name}}, {{.Namespace}} and
+	// {{.N}} are filled in. The first object of each is the one to wait for.
+	Ours string `json:"ours"`
+	Twin string `json:"twin"`
+}
+
+// Phase is a stretch of work that is measured.
+type Phase struct {
+	// As is the block of the result that it fills; empty is that of the variant.
+	As string `json:"as,omitempty"`
+	// Ours and Twin are merge patches of the objects; without them the objects are made.
+	Ours string `json:"ours,omitempty"`
+	Twin string `json:"twin,omitempty"`
+	// Timeout is when to give up.
+	Timeout metav1.Duration `json:"timeout"`
+}
+
+// loadScenario reads a scenario by its name.
+func loadScenario(root, name string) (*Scenario, error) {
+	raw, err := os.ReadFile(filepath.Join(root, "test", "scale", "scenarios", name+".yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	s := &Scenario{Name: name}
+	if err := yaml.UnmarshalStrict(raw, s); err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", name, err)
+	}
+	if s.N < 1 || s.PerNamespace < 1 || s.Nodes < 1 || len(s.Variants) == 0 || len(s.Phases) == 0 {
+		return nil, fmt.Errorf("scenario %s: size, perNamespace, nodes, variants and phases are needed", name)
+	}
+	return s, nil
+}
+
+// scenarioNames are the scenarios there are.
+func scenarioNames(root string) []string {
+	files, _ := filepath.Glob(filepath.Join(root, "test", "scale", "scenarios", "*.yaml"))
+	names := make([]string, 0, len(files))
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(filepath.Base(f), ".yaml"))
+	}
+	return names
+}
+
+// objects is how many objects there are to wait for.
+func (s *Scenario) objects() int {
+	if s.Single {
+		return 1
+	}
+	return s.N
+}
+
+// namespaces are the names of the namespaces that hold the objects.
+func (s *Scenario) namespaces() []string {
+	var names []string
+	for i := range (s.objects() + s.PerNamespace - 1) / s.PerNamespace {
+		names = append(names, fmt.Sprintf("scale-%d", i+1))
+	}
+	return names
+}
+
+// key is the block of the result for a variant and a phase.
+func key(v *Variant, p *Phase) string {
+	return strings.Trim(v.As+"."+p.As, ".")
+}
+
+// patience is how long a phase may take.
+func (p *Phase) patience() time.Duration {
+	if p.Timeout.Duration == 0 {
+		return 10 * time.Minute
+	}
+	return p.Timeout.Duration
+}
+
+// made is one of the N: the object to wait for and what goes with it.
+type made []client.Object
+
+// manifests fills a template in for each of the N.
+func (s *Scenario) manifests(text string, scheme *runtime.Scheme) ([]made, error) {
+	tmpl, err := template.New(s.Name).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	decoder := serializer.NewCodecFactory(scheme).UniversalDeserializer()
+	namespaces := s.namespaces()
+	all := make([]made, 0, s.objects())
+	for i := range s.objects() {
+		var out bytes.Buffer
+		values := map[string]any{"Name": fmt.Sprintf("app-%d", i+1), "Namespace": namespaces[i/s.PerNamespace], "N": s.N}
+		if err := tmpl.Execute(&out, values); err != nil {
+			return nil, fmt.Errorf("fill in template: %w", err)
+		}
+		var one made
+		for doc := range strings.SplitSeq(out.String(), "\n---\n") {
+			obj, _, err := decoder.Decode([]byte(doc), nil, nil)
+			if err != nil {
+				return nil, fmt.Errorf("read manifest: %w", err)
+			}
+			object, ok := obj.(client.Object)
+			if !ok {
+				return nil, fmt.Errorf("read manifest: %T is no object", obj)
+			}
+			one = append(one, object)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
