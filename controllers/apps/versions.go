@@ -45,7 +45,7 @@ func (r *Reconciler) record(ctx context.Context, seen *observed, step *transitio
 		step.resume(seen, records)
 		return r.recordUnseen(ctx, seen, step.to)
 	}
-	spec.Instances = ptr.To(seen.app.Status.TargetInstances)
+	spec.Instances = ptr.To(step.fromInstances)
 	if err := r.write(ctx, seen.app, step.from, step.fromConfig, spec); err != nil {
 		return err
 	}
