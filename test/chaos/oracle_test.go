@@ -112,7 +112,7 @@ func (r *run) judgeWrites(most int) {
 // more or less often as events come one by one or together.
 const (
 	chanceWrites  = 4 // and a quarter
-	staleWrites   = 15
+	staleWrites   = 10
 	stormRequests = 30
 )
 
@@ -179,7 +179,7 @@ type appStory struct {
 // add takes in a change of the App and says what is wrong about it.
 func (a *appStory) add(e seen) (wrong string) {
 	switch {
-	case e.app.config != a.config && e.app.failures > 0:
+	case a.config != "" && e.app.config != a.config && e.app.failures > 0:
 		wrong = "a new configuration starts with the launch delay of another"
 	case e.app.config == a.config && e.app.failures < a.failures:
 		wrong = fmt.Sprintf("the launch delay of %d failures became one of %d", a.failures, e.app.failures)
@@ -303,7 +303,7 @@ func (r *run) state(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text := versionPattern.ReplaceAllStringFunc(string(raw), func(v string) string {
+		text := versionPattern.ReplaceAllStringFunc(anonymous(string(raw), r.namespace), func(v string) string {
 			if rank, known := ranks[owner][v]; known {
 				return fmt.Sprint("VERSION ", rank)
 			}
@@ -311,7 +311,7 @@ func (r *run) state(ctx context.Context) (string, error) {
 		})
 		text = portPattern.ReplaceAllString(text, "PORT")
 		text = timePattern.ReplaceAllString(text, "TIME")
-		all = append(all, anonymous(text, r.namespace))
+		all = append(all, text)
 	}
 	sort.Strings(all)
 	return strings.Join(all, "\n"), nil
@@ -369,6 +369,10 @@ func trim(obj map[string]any) {
 		if spec, ok := obj["spec"].(map[string]any); ok {
 			delete(spec, "nodeName")
 		}
+	case "App":
+		// A count of 0 is written or left out.
+		status, _ := obj["status"].(map[string]any)
+		maps.DeleteFunc(status, func(_ string, value any) bool { return value == int64(0) })
 	case "ControllerRevision":
 		// The version's time in milliseconds.
 		delete(obj, "revision")

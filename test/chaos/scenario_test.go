@@ -81,6 +81,8 @@ const (
 	observed until = "observed"
 	// launched: all pods of the new configuration are there, the old ones perhaps, too.
 	launched until = "launched"
+	// populated: the App has as many pods as it asks for.
+	populated until = "populated"
 	// emptied: the App has no pods.
 	emptied until = "emptied"
 	// gone: the App and all that is its own are gone.

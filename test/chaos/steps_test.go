@@ -323,6 +323,9 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		return taken(app)
 	case settled:
 		return r.unsettled(ctx, app)
+	case populated:
+		pods, err := r.podsOf(ctx, app)
+		return map[bool]string{true: "there are fewer pods"}[len(pods) < int(*app.Spec.Instances)], err
 	case emptied:
 		pods, err := r.podsOf(ctx, app)
 		return map[bool]string{true: "there are pods"}[len(pods) > 0], err

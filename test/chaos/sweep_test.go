@@ -138,7 +138,7 @@ func (s *sweep) references() {
 			fmt.Printf("chaos: %s fails at %s without a fault\n", r.failures[0].oracle, sc.name)
 		case s.ends[sc.name] != end:
 			fmt.Printf("chaos: O1 fails at %s without a fault\n", sc.name)
-			s.t.Errorf("%s ends in different ways without a fault:\n%s", sc.name, difference(s.ends[sc.name], end))
+			s.t.Errorf("%s ends in different ways without a fault:\n%s%s", sc.name, difference(s.ends[sc.name], end), r.report())
 		}
 		if n := len(r.trace); n > s.most[sc.name] {
 			// How often the status is written is a matter of timing.
