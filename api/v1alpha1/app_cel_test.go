@@ -146,6 +146,9 @@ var appRules = map[string][]ruleCase{
 		{"cmd: sleep 9, cpus: 2, resourceLimits: {cpus: '1.5'}", "resourceLimits.cpus must be at least cpus, or unlimited"},
 		{"cmd: sleep 9, resourceLimits: {mem: 127}", "resourceLimits.mem must be at least mem, or unlimited"},
 		{"cmd: sleep 9, resourceLimits: {mem: '127.9'}", "resourceLimits.mem must be at least mem, or unlimited"},
+		{"cmd: sleep 9, resourceLimits: {cpus: 2147483647, mem: '2147483648'}", ""},
+		{"cmd: sleep 9, resourceLimits: {cpus: 2147483648}", "a limit over 2147483647 is written as a string"},
+		{"cmd: sleep 9, resourceLimits: {mem: 2147483648}", "a limit over 2147483647 is written as a string"},
 		{"cmd: sleep 9, resourceLimits: {mem: much}", "should match"},
 	},
 	"constraints": {
@@ -159,6 +162,12 @@ var appRules = map[string][]ruleCase{
 		{"cmd: sleep 9, constraints: [{field: a, operator: IS}]", "MAX_PER, LIKE, UNLIKE and IS need a value"},
 		{"cmd: sleep 9, constraints: [{field: a, operator: MAX_PER, value: b}]", "the value of MAX_PER and GROUP_BY is a number"},
 		{"cmd: sleep 9, constraints: [{field: a, operator: GROUP_BY, value: '-1'}]", "the value of MAX_PER and GROUP_BY is a number"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: MAX_PER, value: '0'}]", "at least 1: MAX_PER 0 would let no task run anywhere"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: GROUP_BY, value: '00'}]", "the value of MAX_PER and GROUP_BY is at least 1"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: LIKE, value: 'a(b'}]", "missing closing ): `a(b` evaluating rule: the value of LIKE and UNLIKE is a regular expression as RE2 has them"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: UNLIKE, value: 'a(?!b)'}]", "invalid or unsupported Perl syntax: `(?!` evaluating rule: the value of LIKE and UNLIKE is a regular expression as RE2 has them"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: UNLIKE, value: ''}]", "the value of LIKE and UNLIKE is a regular expression as RE2 has them, and not empty"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: IS, value: 'a(b'}, {field: a, operator: LIKE, value: 'a[b-d]+(x|\\d{2,3})'}]", ""},
 		{"cmd: sleep 9, constraints: [{field: a, operator: LIKES, value: b}]", "Unsupported value"},
 	},
 	"volumes": {
@@ -253,6 +262,9 @@ func TestAppRules(t *testing.T) {
 					t.Errorf("%s: %v; want %q", c.spec, errs.ToAggregate(), c.message)
 				}
 				for _, err := range errs {
+					// A rule that can't be evaluated says why, and then which it is.
+					_, rule, unknown := strings.Cut(err.Detail, " evaluating rule: ")
+					refused[rule] = unknown
 					refused[err.Detail] = true
 				}
 			}

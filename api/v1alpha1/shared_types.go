@@ -119,6 +119,7 @@ type Secret struct {
 
 // ResourceLimits are what a task may use at most. A value is a number (whole
 // numbers as such, others as a string) or "unlimited".
+// +kubebuilder:validation:XValidation:rule="[has(self.cpus) && type(self.cpus) == int ? int(self.cpus) : 0, has(self.mem) && type(self.mem) == int ? int(self.mem) : 0].all(n, n >= 0 && n <= 2147483647)",message="a limit over 2147483647 is written as a string"
 type ResourceLimits struct {
 	// cpus is the limit in CPU cores.
 	// +kubebuilder:validation:XIntOrString
@@ -187,6 +188,8 @@ type Fetch struct {
 // +kubebuilder:validation:XValidation:rule="self.operator != 'UNIQUE' || !has(self.value)",message="UNIQUE takes no value"
 // +kubebuilder:validation:XValidation:rule="!(self.operator in ['MAX_PER', 'LIKE', 'UNLIKE', 'IS']) || has(self.value)",message="MAX_PER, LIKE, UNLIKE and IS need a value"
 // +kubebuilder:validation:XValidation:rule="!(self.operator in ['MAX_PER', 'GROUP_BY']) || !has(self.value) || self.value.matches('^[0-9]+$')",message="the value of MAX_PER and GROUP_BY is a number"
+// +kubebuilder:validation:XValidation:rule="!(self.operator in ['MAX_PER', 'GROUP_BY']) || !has(self.value) || !self.value.matches('^0+$')",message="the value of MAX_PER and GROUP_BY is at least 1: MAX_PER 0 would let no task run anywhere"
+// +kubebuilder:validation:XValidation:rule="!(self.operator in ['LIKE', 'UNLIKE']) || !has(self.value) || (size(self.value) > 0 && ['x'.matches(self.value)].size() == 1)",message="the value of LIKE and UNLIKE is a regular expression as RE2 has them, and not empty"
 type Constraint struct {
 	// field is hostname, @hostname, @region, @zone or the name of a node attribute.
 	// +kubebuilder:validation:MinLength=1
