@@ -83,6 +83,8 @@ const (
 	launched until = "launched"
 	// populated: the App has as many pods as it asks for.
 	populated until = "populated"
+	// checked: settled, and all its pods have the result of its check.
+	checked until = "checked"
 	// emptied: the App has no pods.
 	emptied until = "emptied"
 	// gone: the App and all that is its own are gone.

@@ -323,6 +323,11 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		return taken(app)
 	case settled:
 		return r.unsettled(ctx, app)
+	case checked:
+		if left, err := r.unsettled(ctx, app); left != "" || err != nil {
+			return left, err
+		}
+		return r.unchecked(ctx, app)
 	case populated:
 		pods, err := r.podsOf(ctx, app)
 		return map[bool]string{true: "there are fewer pods"}[len(pods) < int(*app.Spec.Instances)], err
@@ -383,6 +388,17 @@ func (r *run) unsettled(ctx context.Context, app *v1alpha1.App) (string, error) 
 		return fmt.Sprintf("there are %d pods, asked for are %d", len(pods), *app.Spec.Instances), nil
 	}
 	return "", nil
+}
+
+// unchecked says which pod has no result of a check yet.
+func (r *run) unchecked(ctx context.Context, app *v1alpha1.App) (string, error) {
+	pods, err := r.podsOf(ctx, app)
+	for i := range pods {
+		if !slices.ContainsFunc(pods[i].Status.Conditions, func(c corev1.PodCondition) bool { return strings.Contains(string(c.Type), "kdcos.io/") }) {
+			return pods[i].Name + " is not checked", err
+		}
+	}
+	return "", err
 }
 
 // podsOf are the pods that an App controls.

@@ -127,7 +127,7 @@ const kubelets = 4
 // lives runs the kubelets until the context ends.
 func (w *world) lives(ctx context.Context) {
 	for i := range uint32(kubelets) {
-		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: fateOf, Linger: 15 * time.Millisecond}
+		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: fateOf, Linger: 15 * time.Millisecond, Address: "127.0.0.1"}
 		go func() {
 			if err := kubelet.Run(ctx); err != nil && ctx.Err() == nil {
 				panic(fmt.Errorf("kubelet: %w", err))
