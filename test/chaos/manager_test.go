@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -56,6 +58,13 @@ func (r *run) startManager(ctx context.Context) (*manager, error) {
 		return nil, err
 	}
 	cacheOptions.DefaultNamespaces = map[string]cache.Config{r.namespace: {}}
+	for kind, options := range cacheOptions.ByObject {
+		if _, is := kind.(*corev1.Node); is {
+			// Nodes are nobody's: each life has its own.
+			options.Field = fields.OneTermEqualSelector("metadata.name", nodeOf(r.namespace))
+			cacheOptions.ByObject[kind] = options
+		}
+	}
 	cfg := rest.CopyConfig(r.world.config)
 	cfg.Wrap(func(base http.RoundTripper) http.RoundTripper { return &faultTransport{base: base, run: r, manager: m} })
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{

@@ -291,6 +291,14 @@ func (r *run) state(ctx context.Context) (string, error) {
 			objects = append(objects, list.Items[i].Object)
 		}
 	}
+	node := &unstructured.Unstructured{}
+	node.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Node"))
+	switch err := r.world.admin.Get(ctx, client.ObjectKey{Name: nodeOf(r.namespace)}, node); {
+	case err == nil:
+		objects = append(objects, node.Object)
+	case !apierrors.IsNotFound(err):
+		return "", err
+	}
 	ranks, err := versionRanks(objects)
 	if err != nil {
 		return "", err
@@ -369,6 +377,8 @@ func trim(obj map[string]any) {
 		if spec, ok := obj["spec"].(map[string]any); ok {
 			delete(spec, "nodeName")
 		}
+	case "Node":
+		delete(obj, "status")
 	case "App":
 		// A count of 0 is written or left out.
 		status, _ := obj["status"].(map[string]any)

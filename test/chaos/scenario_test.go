@@ -62,6 +62,8 @@ const (
 	evictPod action = "evictPod"
 	// foreignPod makes a pod of somebody else under the name of a slot.
 	foreignPod action = "foreignPod"
+	// addNode makes the object of the node that the pods run on, with the attribute rack=a.
+	addNode action = "addNode"
 	// history records 50 versions, as if the App were old.
 	history action = "history"
 	// stopManager and startManager leave the App alone for a while.
@@ -81,8 +83,10 @@ const (
 	observed until = "observed"
 	// launched: all pods of the new configuration are there, the old ones perhaps, too.
 	launched until = "launched"
-	// populated: the App has as many pods as it asks for.
+	// populated: as many pods of the App run as it asks for, ready or not.
 	populated until = "populated"
+	// labelled: settled, and the node has labels of ours.
+	labelled until = "labelled"
 	// checked: settled, and all its pods have the result of its check.
 	checked until = "checked"
 	// emptied: the App has no pods.
@@ -95,7 +99,7 @@ const (
 
 var defaults = map[action]until{
 	create: settled, change: settled, restart: settled, rollback: settled, deletePod: settled, evictPod: settled, startManager: settled,
-	remove: gone, foreignPod: nothing, history: nothing, stopManager: nothing,
+	remove: gone, foreignPod: nothing, addNode: nothing, history: nothing, stopManager: nothing,
 }
 
 // scenarios reads all files.

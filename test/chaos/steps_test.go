@@ -53,6 +53,8 @@ func (r *run) do(ctx context.Context, s step) error {
 		return r.harm(ctx, app, s)
 	case foreignPod:
 		return r.foreignPod(ctx, app, s.Slot)
+	case addNode:
+		return c.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeOf(r.namespace), Labels: map[string]string{v1alpha1.NodeAttributePrefix + "rack": "a"}}})
 	case history:
 		return r.history(ctx, app)
 	case stopManager:
@@ -323,6 +325,18 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		return taken(app)
 	case settled:
 		return r.unsettled(ctx, app)
+	case labelled:
+		if left, err := r.unsettled(ctx, app); left != "" || err != nil {
+			return left, err
+		}
+		var node corev1.Node
+		err := r.world.admin.Get(ctx, client.ObjectKey{Name: nodeOf(r.namespace)}, &node)
+		for label := range node.Labels {
+			if strings.HasPrefix(label, v1alpha1.NodeMatchPrefix) {
+				return "", err
+			}
+		}
+		return "the node has no label of ours", err
 	case checked:
 		if left, err := r.unsettled(ctx, app); left != "" || err != nil {
 			return left, err
@@ -330,7 +344,8 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		return r.unchecked(ctx, app)
 	case populated:
 		pods, err := r.podsOf(ctx, app)
-		return map[bool]string{true: "there are fewer pods"}[len(pods) < int(*app.Spec.Instances)], err
+		pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return p.Status.Phase != corev1.PodRunning })
+		return map[bool]string{true: "fewer pods run"}[len(pods) < int(*app.Spec.Instances)], err
 	case emptied:
 		pods, err := r.podsOf(ctx, app)
 		return map[bool]string{true: "there are pods"}[len(pods) > 0], err

@@ -73,11 +73,11 @@ func TestSweep(t *testing.T) {
 		return
 	}
 	references := time.Since(began)
+	points := s.points()
+	s.run(points)
 	if !*short && *only == "" && *pointIs == "" {
 		judgeSites(t, s.sites)
 	}
-	points := s.points()
-	s.run(points)
 	s.tell(references, time.Since(began))
 }
 
@@ -145,11 +145,7 @@ func (s *sweep) references() {
 			s.most[sc.name] = n
 			s.traces = append(slices.DeleteFunc(s.traces, func(other *run) bool { return other.scenario == sc }), r)
 		}
-		for _, w := range r.trace {
-			for _, f := range w.stack {
-				s.sites[f] = true
-			}
-		}
+		s.see(r)
 	})
 }
 
@@ -208,6 +204,15 @@ func (s *sweep) ofTheCache(p point) []point {
 	return all
 }
 
+// see notes the places in our code that the writes of a run came by.
+func (s *sweep) see(r *run) {
+	for _, w := range r.trace {
+		for _, f := range w.stack {
+			s.sites[f] = true
+		}
+	}
+}
+
 // watched are the kinds that managers watch.
 func (s *sweep) watched() []string {
 	found := map[string]bool{}
@@ -243,6 +248,7 @@ func (s *sweep) run(points []point) {
 		r.judgeWrites(s.most[p.scenario])
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.see(r)
 		c := s.tally[p.fault]
 		if c == nil {
 			c = &count{}

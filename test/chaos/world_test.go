@@ -127,7 +127,7 @@ const kubelets = 4
 // lives runs the kubelets until the context ends.
 func (w *world) lives(ctx context.Context) {
 	for i := range uint32(kubelets) {
-		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: fateOf, Linger: 15 * time.Millisecond, Address: "127.0.0.1"}
+		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: fateOf, Linger: 15 * time.Millisecond, Address: "127.0.0.1", Node: func(pod *corev1.Pod) string { return nodeOf(pod.Namespace) }}
 		go func() {
 			if err := kubelet.Run(ctx); err != nil && ctx.Err() == nil {
 				panic(fmt.Errorf("kubelet: %w", err))
@@ -135,6 +135,10 @@ func (w *world) lives(ctx context.Context) {
 		}()
 	}
 }
+
+// nodeOf is the node that the pods of a namespace run on, whether there is such
+// an object or not.
+func nodeOf(namespace string) string { return "node-" + namespace }
 
 // share is a client that watches some of the namespaces.
 type share struct {
