@@ -13,45 +13,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/kdcos/kdcos/internal/testkit"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"sigs.k8s.io/yaml"
-
-	"github.com/kdcos/kdcos/internal/testkit"
 )
-
-// seed is a bug that somebody might make, as a change of our source.
-type seed struct {
-	name string
-	// Description says what the bug is.
-	Description string `json:"description"`
-	// Edits are the changes that make it.
-	Edits []edit `json:"edits"`
-	// Scenario and Faults are regular expressions for the part of the sweep that
-	// has to catch it; a fault of the cache is told with its kind, hold pods.
-	Scenario string `json:"scenario"`
-	Faults   string `json:"faults"`
-}
-
-// edit replaces text that is found exactly once in a file.
-type edit struct {
-	File string `json:"file"`
-	Old  string `json:"old"`
-	New  string `json:"new"`
-}
 
 // TestSeededBugs builds the sweep with one bug at a time and lets it run: it
 // must fail. The source stays as it is; the compiler sees the bug by -overlay.
 func TestSeededBugs(t *testing.T) {
-	files, err := filepath.Glob("seeded/*.yaml")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("%d seeded bugs (%v), there must be ten or more", len(files), err)
-	}
 	plane, err := testkit.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +35,7 @@ func TestSeededBugs(t *testing.T) {
 	writeKubeconfig(t, filepath.Join(dir, "manager"), plane.Config)
 	wanted := regexp.MustCompile(*only)
 	var bugs []*seed
-	for _, file := range files {
-		s := readSeed(t, file)
+	for _, s := range seeds(t) {
 		if wanted.MatchString(s.name) {
 			bugs = append(bugs, s)
 		}
@@ -85,44 +57,16 @@ func TestSeededBugs(t *testing.T) {
 	}
 }
 
-func readSeed(t *testing.T, file string) *seed {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &seed{name: strings.TrimSuffix(filepath.Base(file), ".yaml")}
-	if err := yaml.UnmarshalStrict(raw, s); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	if s.Description == "" || len(s.Edits) == 0 || s.Scenario == "" || s.Faults == "" {
-		t.Fatalf("%s: a seeded bug needs a description, edits, a scenario and faults", file)
-	}
-	return s
-}
-
 // build compiles the sweep with the bug; it returns nothing where that fails.
 func (s *seed) build(t *testing.T, dir string) string {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Error(err)
 		return ""
 	}
-	texts := map[string]string{}
-	for _, e := range s.Edits {
-		path := filepath.Join(testkit.Root(), e.File)
-		if texts[path] == "" {
-			raw, err := os.ReadFile(path)
-			if err != nil {
-				t.Errorf("%s: %v", s.name, err)
-				return ""
-			}
-			texts[path] = string(raw)
-		}
-		if n := strings.Count(texts[path], e.Old); n != 1 {
-			t.Errorf("%s: the text to replace is %d times in %s, it must be there once; the code has moved on:\n%s", s.name, n, e.File, e.Old)
-			return ""
-		}
-		texts[path] = strings.Replace(texts[path], e.Old, e.New, 1)
+	texts, err := s.texts()
+	if err != nil {
+		t.Error(err)
+		return ""
 	}
 	overlay := map[string]map[string]string{"Replace": {}}
 	for path, text := range texts {
@@ -142,7 +86,7 @@ func (s *seed) build(t *testing.T, dir string) string {
 		return ""
 	}
 	binary := filepath.Join(dir, "chaos.test")
-	out, err := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".").CombinedOutput()
 	if err != nil {
 		t.Errorf("%s does not compile: %v\n%s", s.name, err, out)
 		return ""
@@ -154,7 +98,7 @@ func (s *seed) build(t *testing.T, dir string) string {
 func (s *seed) hunt(t *testing.T, binary, plane string) {
 	t.Helper()
 	began := time.Now()
-	cmd := exec.Command(binary, "-test.run=^TestSweep$", "-test.v", "-chaos.every",
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^TestSweep$", "-test.v", "-chaos.every",
 		"-chaos.scenario=("+s.Scenario+")$", "-chaos.faults=("+s.Faults+")$", "-chaos.failures=1", "-chaos.patience=20s",
 		fmt.Sprintf("-chaos.parallel=%d", *parallel))
 	cmd.Env = append(os.Environ(), planeVariable+"="+plane)
