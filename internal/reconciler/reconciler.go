@@ -59,6 +59,11 @@ type Terminal struct {
 // Error returns reason and message.
 func (e *Terminal) Error() string { return e.Reason + ": " + e.Message }
 
+// conflictPause is how long an object is left alone that somebody else was faster
+// to change. The change will be seen and brings on a pass; tried again sooner, a
+// cache that lags behind would have us write in vain all the time.
+const conflictPause = time.Second
+
 type withStatus[T Object] struct {
 	client client.Client
 	events events.EventRecorder
@@ -115,12 +120,12 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 	result, err := r.inner.Reconcile(ctx, obj)
 	if apierrors.IsConflict(err) {
 		// Somebody was faster: what we saw is old.
-		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+		return reconcile.Result{RequeueAfter: conflictPause}, nil
 	}
 	result, err = settle(obj, result, err)
 	written := r.report(ctx, req, &result, err, &change[T]{before, obj})
 	if apierrors.IsConflict(written) && err == nil {
-		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+		return reconcile.Result{RequeueAfter: conflictPause}, nil
 	}
 	return result, errors.Join(err, written)
 }
