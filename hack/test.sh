@@ -5,7 +5,8 @@
 # why, and repeats the results by package. Run by `make test` and its like.
 #   TESTFLAGS   further flags for go test, such as -race
 #   FUZZTIME    time for each fuzz target (5s)
-#   LONG        not empty: the local cluster's long tests, too; the whole chaos sweep
+#   LONG        not empty: the local cluster's long tests, too
+#   SWEEP       not empty: the whole chaos sweep, and bugs seeded for it to catch
 #   POINT       of the chaos sweep, the points whose name contains this
 set -euo pipefail
 cd "$(dirname "$0")/.."
