@@ -39,7 +39,7 @@ type DockerContainer struct {
 	// image reference.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:Pattern=`^[^\s\p{Z}](.*[^\s\p{Z}])?$`
+	// +kubebuilder:validation:Pattern=`^[^\s\v\x{85}\p{Z}](.*[^\s\v\x{85}\p{Z}])?$`
 	// +required
 	Image string `json:"image,omitempty"`
 	// forcePullImage pulls the image at every start. Without it an image that

@@ -4,10 +4,13 @@
 package marathon
 
 import (
-	"strings"
+	"regexp"
 
 	"k8s.io/utils/ptr"
 )
+
+// imageName is what the schema takes: Kubernetes takes no pod otherwise.
+var imageName = regexp.MustCompile(`^[^\s\v\x{85}\p{Z}](.*[^\s\v\x{85}\p{Z}])?$`)
 
 func (b bounds) container(c *Container) {
 	if c == nil {
@@ -15,7 +18,7 @@ func (b bounds) container(c *Container) {
 	}
 	if d := c.Docker; d != nil {
 		b.text("/container/docker/image", d.Image, 1, boundText)
-		b.check(strings.TrimSpace(d.Image) == d.Image, "/container/docker/image", "an image has no spaces around its name")
+		b.check(d.Image == "" || imageName.MatchString(d.Image), "/container/docker/image", "an image has no spaces around its name, and no line breaks")
 		b.count("/container/docker/parameters", len(d.Parameters), boundItems)
 		for i, parameter := range d.Parameters {
 			path := index("/container/docker/parameters", i)

@@ -113,6 +113,10 @@ func (g *generator) settleVolume(v *v1alpha1.Volume) {
 			if v.Persistent == nil {
 				v.Persistent = &v1alpha1.PersistentVolume{Size: ptr.To[int64](10)}
 			}
+			if g.one(4) {
+				v.Persistent.Type, v.Persistent.MaxSize = v1alpha1.PersistentMount, ptr.To[int64](20)
+				v.Persistent.Constraints = []v1alpha1.Constraint{{}}
+			}
 			v.HostPath, v.External, v.Secret = nil, nil, nil
 			v.ContainerPath, v.Mode = "p"+strings.ReplaceAll(v.ContainerPath, "/", "-"), ""
 		},

@@ -100,6 +100,8 @@ func (g *generator) match(e *syntax.Regexp) string {
 	case syntax.OpCharClass:
 		i := g.IntN(len(e.Rune)/2) * 2
 		return string(e.Rune[i] + rune(g.IntN(int(e.Rune[i+1]-e.Rune[i])+1))) //nolint:gosec // a range of characters
+	case syntax.OpAnyCharNotNL, syntax.OpAnyChar:
+		return string(pick(g, []rune("aB9 $(){}:#/ü日\"")...))
 	case syntax.OpConcat:
 		var b strings.Builder
 		for _, sub := range e.Sub {
