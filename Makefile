@@ -27,7 +27,7 @@ demo: ## Bring up a cluster, install kdcos, run hello_world.json and show it
 	@hack/demo.sh
 
 test: $(TEST_TOOLS) ## Run all tests this machine can run, and say which it cannot
-	@hack/test.sh unit localcluster fuzz chaos e2e
+	@hack/test.sh unit localcluster fuzz chaos e2e conformance
 
 verify: $(LINT_TOOLS) ## Regenerate, lint, and fail on any difference
 	@hack/verify.sh
@@ -69,8 +69,11 @@ test-localcluster: ## The local cluster's own tests; as root they run a second c
 test-e2e: $(TEST_TOOLS) ## End-to-end tests on the local cluster
 	@hack/test.sh e2e
 
+test-conformance: $(TEST_TOOLS) ## Every field of Marathon, watched on the local cluster
+	@hack/test.sh conformance
+
 chaos: $(TEST_TOOLS) ## Break every write of the manager in every way, see that nothing comes of it (POINT), then seed bugs
-	@LONG=1 POINT="$(POINT)" hack/test.sh chaos
+	@SWEEP=1 POINT="$(POINT)" hack/test.sh chaos
 
 fuzz: ## Fuzz every parser, five minutes each (FUZZTIME)
 	@FUZZTIME=$${FUZZTIME:-5m} hack/test.sh fuzz
@@ -111,5 +114,5 @@ $(BIN)/golangci-lint: go.lint.mod
 $(BIN)/localcluster: $(shell find hack/localcluster -name '*.go' -o -name 'go.*')
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
-.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e chaos fuzz \
+.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance chaos fuzz \
 	cluster-up cluster-down cluster-status image deploy undeploy clean

@@ -213,7 +213,12 @@ var appRules = map[string][]ruleCase{
 		{"cmd: sleep 9, healthChecks: [{protocol: MESOS_TCP, path: /}]", "a TCP health check has no path"},
 		{"cmd: sleep 9, healthChecks: [{port: 80, portIndex: 0}]", "port and portIndex exclude each other"},
 		{"cmd: sleep 9, healthChecks: [{protocol: TCP, ignoreHttp1xx: true}]", "ignoreHttp1xx is for the protocols HTTP and HTTPS"},
-		{"cmd: sleep 9, healthChecks: [{protocol: MESOS_HTTPS, ipProtocol: IPv6}]", ""},
+		{"container: {docker: {image: x}}, healthChecks: [{protocol: MESOS_HTTPS, ipProtocol: IPv6}]", ""},
+		{"cmd: sleep 9, healthChecks: [{protocol: MESOS_HTTPS, ipProtocol: IPv6}]", "ipProtocol IPv6 needs container.type DOCKER"},
+		{"cmd: sleep 9, check: {http: {}}", ""},
+		{"cmd: sleep 9, check: {http: {portIndex: 1}}", "check.http.portIndex must be the index of a port of the app"},
+		{"cmd: sleep 9, check: {http: {portIndex: 1, port: 80}}", ""},
+		{"cmd: sleep 9, portDefinitions: [], check: {tcp: {}}", "check.tcp.portIndex must be the index of a port of the app"},
 		{"cmd: sleep 9, healthChecks: [{ipProtocol: IPv6}]", "ipProtocol IPv6 is for the protocols MESOS_HTTP, MESOS_HTTPS and MESOS_TCP"},
 	},
 	"other checks": {

@@ -142,19 +142,19 @@ const Unlimited = "unlimited"
 type ExecutorResources struct {
 	// cpus in cores.
 	// +kubebuilder:default=0.1
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=0.1
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	Cpus *float64 `json:"cpus,omitempty"`
 	// mem in MiB.
 	// +kubebuilder:default=32
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=32
 	// +kubebuilder:validation:Maximum=1073741824
 	// +optional
 	Mem *float64 `json:"mem,omitempty"`
 	// disk in MiB.
 	// +kubebuilder:default=10
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=1073741824
 	// +optional
 	Disk *float64 `json:"disk,omitempty"`
@@ -219,7 +219,7 @@ type PortDefinition struct {
 	Protocol Protocol `json:"protocol,omitempty"`
 	// name of the port.
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 	// +optional
 	Name *string `json:"name,omitempty"`
 	// labels of the port, such as VIP_0.

@@ -5,6 +5,7 @@ package marathon
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -117,8 +118,8 @@ func (b bounds) resources(a *App) {
 		b.number("/executorResources/disk", *r.Disk, 0, boundMiB)
 	}
 	if l := a.ResourceLimits; l != nil {
-		b.number("/resourceLimits/cpus", ptr.Deref(l.Cpus, ResourceLimit{}).Number, 0, 1e9-1)
-		b.number("/resourceLimits/mem", ptr.Deref(l.Mem, ResourceLimit{}).Number, 0, 1e10-1)
+		b.number("/resourceLimits/cpus", ptr.Deref(l.Cpus, ResourceLimit{}).Number, 0, math.MaxInt32)
+		b.number("/resourceLimits/mem", ptr.Deref(l.Mem, ResourceLimit{}).Number, 0, math.Nextafter(1e10, 0))
 	}
 }
 
