@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -276,6 +275,3 @@ func (p point) with(faults ...fault) []point {
 	}
 	return all
 }
-
-// kills says that the manager dies of it.
-func (p point) kills() bool { return slices.Contains([]fault{before, after, travel}, p.fault) }

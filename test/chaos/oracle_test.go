@@ -96,6 +96,8 @@ func (r *run) judgeWrites(most int) {
 	r.mu.Lock()
 	allowed, writes, stormed := most+most/4+2*r.injected+chanceWrites, len(r.trace), r.stormed
 	r.mu.Unlock()
+	// Progress is told once a second.
+	allowed += int(time.Since(r.began).Seconds())
 	if r.point.resource != "" {
 		// Every look at an old state may bring on some writes that are refused.
 		allowed += staleWrites
@@ -156,7 +158,9 @@ func (r *run) judgeStory() {
 
 // judgeLaunch looks at the pods of an App after one was made.
 func (r *run) judgeLaunch(a *appStory, launched *podSeen, pods map[types.UID]*podSeen) {
-	if message := a.ceiling(launched, pods); message != "" {
+	// A manager that sees old pods may launch some too many in an upgrade; what
+	// it must not do even then is kill too many.
+	if message := a.ceiling(launched, pods); message != "" && r.point.resource != "pods" {
 		r.fail("O4", "when %s was launched: %s", launched.name, message)
 	}
 	for uid, p := range pods {

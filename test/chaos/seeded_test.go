@@ -16,10 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kdcos/kdcos/internal/testkit"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kdcos/kdcos/internal/testkit"
 )
 
 // TestSeededBugs builds the sweep with one bug at a time and lets it run: it

@@ -42,9 +42,8 @@ func ourStack() []frame {
 		if path, ours := strings.CutPrefix(f.Function, module); ours && !strings.HasPrefix(path, "test/") {
 			// The package's path, then the file's name.
 			dir := path[:strings.LastIndex(path, "/")+1]
-			rest := path[len(dir):]
-			dir += rest[:strings.Index(rest, ".")]
-			stack = append(stack, frame{file: dir + f.File[strings.LastIndex(f.File, "/"):], line: f.Line})
+			name, _, _ := strings.Cut(path[len(dir):], ".")
+			stack = append(stack, frame{file: dir + name + f.File[strings.LastIndex(f.File, "/"):], line: f.Line})
 		}
 		if !more {
 			return stack

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -303,6 +304,10 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 	err := r.world.admin.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: s.App}, app)
 	switch s.Until {
 	case nothing:
+		// What the API server's own cache has not seen, a manager that starts may not see.
+		if rv, _ := strconv.ParseUint(app.ResourceVersion, 10, 64); r.world.recorder.revision(r.namespace) < rv {
+			return "the change is not seen yet", nil
+		}
 		return "", nil
 	case gone:
 		if !apierrors.IsNotFound(err) {

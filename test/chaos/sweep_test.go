@@ -35,8 +35,6 @@ var (
 	stopAt    = flag.Int("chaos.failures", 10, "failures after which the sweep ends")
 )
 
-var theWorld *world
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Old lists can be had in pages only, not as a stream.

@@ -123,7 +123,7 @@ type frames struct {
 }
 
 func (f *frames) copy(body io.Closer) {
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	_, cut, _ := f.stale.state()
 	events := make(chan json.RawMessage)
 	gone := make(chan struct{})
