@@ -10,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
@@ -33,6 +35,8 @@ type pace[T Object] struct {
 	written time.Time
 	// rests is until when it need not be looked at again.
 	rests time.Time
+	// version is the resource version that the last write led to.
+	version string
 	// first is the first status of a new object while it waits to be written.
 	first *change[T]
 }
@@ -86,11 +90,24 @@ func (p *pacer[T]) wait(name types.NamespacedName, c *change[T]) time.Duration {
 }
 
 // wrote notes that the status is written as it is.
-func (p *pacer[T]) wrote(name types.NamespacedName) {
+func (p *pacer[T]) wrote(obj T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	one := p.of(name)
-	one.written, one.first = p.clock.Now(), nil
+	one := p.of(client.ObjectKeyFromObject(obj))
+	one.written, one.version, one.first = p.clock.Now(), obj.GetResourceVersion(), nil
+}
+
+// old says that the object is from before our own last write. The event of that
+// write is yet to come and brings on a pass; one over this would only conflict.
+func (p *pacer[T]) old(obj T) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.known[client.ObjectKeyFromObject(obj)]
+	if one == nil || one.version == "" {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), one.version)
+	return err == nil && order < 0
 }
 
 // rest lets the object rest.

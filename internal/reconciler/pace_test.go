@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -149,6 +150,22 @@ func TestRest(t *testing.T) {
 	}
 	if seen != 2 {
 		t.Errorf("%d passes", seen)
+	}
+}
+
+func TestObjectFromBeforeOurWrite(t *testing.T) {
+	p := newPacer[*v1alpha1.App](clocktesting.NewFakePassiveClock(time.Unix(0, 0)))
+	app := func(version string) *v1alpha1.App {
+		return &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a", ResourceVersion: version}}
+	}
+	if p.old(app("9")) {
+		t.Error("nothing was written")
+	}
+	p.wrote(app("10"))
+	for version, want := range map[string]bool{"9": true, "10": false, "11": false, "odd": false} {
+		if got := p.old(app(version)); got != want {
+			t.Errorf("%s: old is %v", version, got)
+		}
 	}
 }
 
