@@ -8,8 +8,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
@@ -55,7 +57,8 @@ func CacheOptions() (cache.Options, error) {
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
+			&corev1.Pod{}:  {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
+			&corev1.Node{}: {Transform: trimNode},
 		},
 	}, nil
 }
@@ -66,6 +69,23 @@ func trimPod(obj any) (any, error) {
 		pod.ManagedFields = nil
 		delete(pod.Annotations, v1alpha1.SpecAnnotation)
 		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, SchedulingGates: pod.Spec.SchedulingGates}
+	}
+	return obj, nil
+}
+
+// trimNode drops what no controller reads of a node.
+func trimNode(obj any) (any, error) {
+	if node, ok := obj.(*corev1.Node); ok {
+		node.ManagedFields = nil
+		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable}
+		node.Status = corev1.NodeStatus{
+			Addresses: node.Status.Addresses, Allocatable: node.Status.Allocatable,
+			Conditions: slices.DeleteFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type != corev1.NodeReady }),
+		}
+		// Each heartbeat changes it, and nobody asks.
+		for i := range node.Status.Conditions {
+			node.Status.Conditions[i].LastHeartbeatTime = metav1.Time{}
+		}
 	}
 	return obj, nil
 }

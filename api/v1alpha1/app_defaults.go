@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import "k8s.io/utils/ptr"
+import (
+	"time"
+
+	"k8s.io/utils/ptr"
+)
 
 // Default fills in what the schema's defaults would, for specs that did not
 // pass through an API server, and two things a schema can't say: the
@@ -63,6 +67,21 @@ func (s *AppSpec) Resident() bool {
 		}
 	}
 	return false
+}
+
+// Unreachable is what happens to tasks on a node that does not answer: they are
+// replaced after inactive, and given up after expunge, both counted from when
+// the node was lost. waits says that they wait for their node for ever.
+func (s *AppSpec) Unreachable() (inactive, expunge time.Duration, waits bool) {
+	u := s.UnreachableStrategy
+	switch {
+	case u == nil:
+		return 0, 0, s.Resident()
+	case u.Disabled != nil && *u.Disabled:
+		return 0, 0, true
+	}
+	seconds := func(n *int32) time.Duration { return time.Duration(ptr.Deref(n, 0)) * time.Second }
+	return seconds(u.InactiveAfterSeconds), seconds(u.ExpungeAfterSeconds), false
 }
 
 // OnHostNetwork reports whether the tasks use the network of their node.

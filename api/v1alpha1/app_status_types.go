@@ -120,6 +120,13 @@ type AppStatus struct {
 	// +optional
 	TasksUnhealthy int32 `json:"tasksUnhealthy"`
 
+	// servicePorts are the service ports of the App, one for each of its ports:
+	// those of the spec, and where that asks for any, those it was given. It keeps them.
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=atomic
+	// +optional
+	ServicePorts []int32 `json:"servicePorts,omitempty"`
+
 	// backoff is the state of the launch delay, while there is one.
 	// +optional
 	Backoff *LaunchBackoff `json:"backoff,omitempty"`

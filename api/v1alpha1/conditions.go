@@ -20,6 +20,32 @@ const (
 	ConditionStalled = "Stalled"
 )
 
+// Conditions that the manager writes on pods: the results of the checks it
+// makes. They change when the outcome does.
+const (
+	// PodConditionHealthCheckPrefix and the index of a health check are the
+	// type of its condition, which is also a readiness gate of the pod.
+	PodConditionHealthCheckPrefix = "kdcos.io/health-check-"
+	// PodConditionReadinessCheck says whether the task was once ready.
+	PodConditionReadinessCheck = "kdcos.io/readiness-check"
+	// PodConditionCheck is the answer to spec.check.
+	PodConditionCheck = "kdcos.io/check"
+)
+
+// Reasons of those conditions.
+const (
+	// PodReasonFirstSuccess: the task passed the check for the first time, and did not fail since.
+	PodReasonFirstSuccess = "FirstSuccess"
+	// PodReasonRecovered: the task passes the check, which it failed before.
+	PodReasonRecovered = "Recovered"
+	// PodReasonFailing: the task fails the check.
+	PodReasonFailing = "Failing"
+	// PodReasonGracePeriod: the task fails the check, which does not count yet.
+	PodReasonGracePeriod = "GracePeriod"
+	// PodReasonRestarted: the task was started anew, and nothing is known of it.
+	PodReasonRestarted = "Restarted"
+)
+
 // Reasons of an App's conditions.
 const (
 	// ReasonPending: no pass was made over the App yet. It is the default of the definition.
@@ -38,6 +64,8 @@ const (
 	ReasonImagePull = "ImagePull"
 	// ReasonBackOff: tasks fail, and the next launch waits for the back-off delay.
 	ReasonBackOff = "BackOff"
+	// ReasonUnreachable: an instance is on a node that does not answer, and waits for it.
+	ReasonUnreachable = "Unreachable"
 	// ReasonUnhealthy: a running instance fails its health check.
 	ReasonUnhealthy = "Unhealthy"
 	// ReasonDegraded: fewer instances run than asked for.
@@ -50,6 +78,8 @@ const (
 	ReasonNameConflict = "NameConflict"
 	// ReasonRefused: the API server refuses an object made for the App.
 	ReasonRefused = "Refused"
+	// ReasonPortsExhausted: the App asks for a service port, and all are in use.
+	ReasonPortsExhausted = "PortsExhausted"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )

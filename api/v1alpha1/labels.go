@@ -24,9 +24,16 @@ const (
 	// SpecAnnotation carries, on a pod, the App configuration it was made from,
 	// so that a version can be recorded after the App has moved on.
 	SpecAnnotation = "kdcos.io/app-spec"
+	// ChecksAnnotation carries, on a pod, the checks that the manager makes of
+	// its task; pods whose checks are all the kubelet's have none.
+	ChecksAnnotation = "kdcos.io/checks"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"
+	// LaunchDelayResetAtAnnotation on an App forgets the failures of its tasks
+	// up to the time it holds, in RFC 3339, and with them the launch delay, as
+	// DELETE /v2/queue/{id}/delay did.
+	LaunchDelayResetAtAnnotation = "kdcos.io/launchDelayResetAt"
 
 	// NodeRoleLabel carries the DC/OS role of a node. Its prefix is one that
 	// the NodeRestriction admission plugin keeps kubelets from setting.

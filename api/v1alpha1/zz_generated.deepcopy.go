@@ -274,6 +274,11 @@ func (in *AppStatus) DeepCopyInto(out *AppStatus) {
 		}
 	}
 	out.VersionInfo = in.VersionInfo
+	if in.ServicePorts != nil {
+		in, out := &in.ServicePorts, &out.ServicePorts
+		*out = make([]int32, len(*in))
+		copy(*out, *in)
+	}
 	if in.Backoff != nil {
 		in, out := &in.Backoff, &out.Backoff
 		*out = new(LaunchBackoff)

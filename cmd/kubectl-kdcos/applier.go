@@ -26,9 +26,10 @@ import (
 // their own: the annotation of a restart must outlive an apply, which takes
 // away what its manager set before and sets no more.
 const (
-	fieldManager         = "kubectl-kdcos"
-	fieldManagerRestart  = "kubectl-kdcos-restart"
-	fieldManagerRollback = "kubectl-kdcos-rollback"
+	fieldManager           = "kubectl-kdcos"
+	fieldManagerRestart    = "kubectl-kdcos-restart"
+	fieldManagerRollback   = "kubectl-kdcos-rollback"
+	fieldManagerResetDelay = "kubectl-kdcos-reset-delay"
 )
 
 // applier applies Apps by server-side apply.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/pathid"
+	"github.com/kdcos/kdcos/internal/workload"
 )
 
 // page is all there is to say about one App.
@@ -174,8 +175,10 @@ func (p page) waiting(w io.Writer, tasks []task) {
 // unplaced is why a task has no node, in Marathon's words if there are any.
 func (p page) unplaced(t task) string {
 	if c := t.condition(corev1.PodScheduled); c != nil {
-		if all, nodes := funnelOf(t.pod, c.Message); nodes > 0 {
-			return say(all, nodes)
+		// Constraints are affinities: a selector alone is for the role.
+		constrained := t.pod.Spec.Affinity != nil || t.pod.Spec.NodeSelector[v1alpha1.NodeRoleLabel] == ""
+		if all, nodes := workload.Funnel(c.Message, constrained); nodes > 0 {
+			return workload.SayFunnel(all, nodes)
 		}
 	}
 	return t.why

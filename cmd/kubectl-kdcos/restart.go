@@ -110,15 +110,20 @@ func (r *restarting) run(ctx context.Context, args []string) error {
 
 // restart asks for new tasks of an App, by a new value of an annotation.
 func (r *restarting) restart(ctx context.Context, arg string) (*observed, error) {
-	key, err := r.cluster.find(arg)
+	return r.cluster.stamp(ctx, arg, v1alpha1.RestartedAtAnnotation, r.now(), fieldManagerRestart, r.dryRun)
+}
+
+// stamp writes a time into an annotation of an App, which asks for something to be done.
+func (c *cluster) stamp(ctx context.Context, arg, annotation string, at time.Time, manager string, dryRun cmdutil.DryRunStrategy) (*observed, error) {
+	key, err := c.find(arg)
 	if err != nil {
 		return nil, err
 	}
-	if r.dryRun == cmdutil.DryRunClient {
-		return r.cluster.app(ctx, key)
+	if dryRun == cmdutil.DryRunClient {
+		return c.app(ctx, key)
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{
-		v1alpha1.RestartedAtAnnotation: r.now().UTC().Format(time.RFC3339Nano),
+		annotation: at.UTC().Format(time.RFC3339Nano),
 	}}})
 	if err != nil {
 		return nil, fmt.Errorf("encode patch: %w", err)
@@ -127,11 +132,11 @@ func (r *restarting) restart(ctx context.Context, arg string) (*observed, error)
 	raw.SetGroupVersionKind(appKind)
 	raw.SetNamespace(key.Namespace)
 	raw.SetName(key.Name)
-	options := []client.PatchOption{client.FieldOwner(fieldManagerRestart)}
-	if r.dryRun == cmdutil.DryRunServer {
+	options := []client.PatchOption{client.FieldOwner(manager)}
+	if dryRun == cmdutil.DryRunServer {
 		options = append(options, client.DryRunAll)
 	}
-	if err := r.cluster.client.Patch(ctx, raw, client.RawPatch(types.MergePatchType, patch), options...); err != nil {
+	if err := c.client.Patch(ctx, raw, client.RawPatch(types.MergePatchType, patch), options...); err != nil {
 		return nil, err
 	}
 	return observe(raw)

@@ -164,3 +164,17 @@ func TestRestart(t *testing.T) {
 		t.Error("apply took the restart back")
 	}
 }
+
+// TestResetDelay forgets the launch delay of an App that has one, and of one that has none.
+func TestResetDelay(t *testing.T) {
+	failing := load(t, "testdata/status/failing.in.yaml")
+	single := load(t, "testdata/versions/single.in.yaml")
+	text := ""
+	for _, args := range [][]string{
+		{"/web"}, {"/web", "--dry-run=server"}, {"/hello_world", "/nobody"}, {},
+	} {
+		s := newSession(t, append(failing.objects(), single.objects()...)...)
+		text += s.transcript(append([]string{"reset-delay"}, args...)...) + "\n"
+	}
+	golden(t, "reset-delay.txt", text)
+}

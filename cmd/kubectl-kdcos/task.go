@@ -128,7 +128,7 @@ func (t task) unplaced() string {
 		}
 		return "is held back by " + strings.Join(gates, ", ")
 	}
-	return shortMessage(c.Message)
+	return workload.SchedulerWords(c.Message)
 }
 
 // initializing is about a pod whose init containers are not done.

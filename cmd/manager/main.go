@@ -101,6 +101,10 @@ func (s *settings) flags(set *flag.FlagSet) {
 	set.StringVar(&w.GPUResource, "gpu-resource", w.GPUResource, "Extended resource that counts GPUs.")
 	set.Func("host-ports", fmt.Sprintf("Ports for apps on the host network that ask for any, as FIRST-LAST. (default %d-%d)",
 		w.HostPorts.First, w.HostPorts.Last), func(v string) error { return parsePortRange(v, &w.HostPorts) })
+	set.Func("service-ports", fmt.Sprintf("Service ports for Apps that ask for any, as FIRST-LAST. (default %d-%d)",
+		w.ServicePorts.First, w.ServicePorts.Last), func(v string) error { return parsePortRange(v, &w.ServicePorts) })
+	set.DurationVar(&w.TaskLaunchTimeout, "task-launch-timeout", w.TaskLaunchTimeout,
+		"How long a task may fail to start, such as for an image that can't be pulled, before it is launched anew; 0 is for ever.")
 	set.Func("container-networks", "Names of container networks that mean the pod network, separated by commas. (default "+
 		strings.Join(w.ContainerNetworks, ",")+")", func(v string) error {
 		w.ContainerNetworks = strings.Split(v, ",")

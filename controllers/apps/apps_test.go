@@ -186,7 +186,7 @@ var _ = Describe("An App", func() {
 		}).Should(Succeed())
 	},
 		Entry("for an image", "unpullable", v1alpha1.ReasonImagePull, "3 not starting: ImagePullBackOff: Back-off pulling image"),
-		Entry("for a node", "unplaceable", v1alpha1.ReasonWaiting, "3 waiting for the scheduler: 0/3 nodes are available: 3 Insufficient cpu."),
+		Entry("for a node", "unplaceable", v1alpha1.ReasonWaiting, "3 waiting for the scheduler: InsufficientCpus 3, of 3 nodes: 0/3 nodes are available: 3 Insufficient cpu."),
 		Entry("for its health", "unready", v1alpha1.ReasonUnhealthy, "3 not passing the health check"),
 	)
 

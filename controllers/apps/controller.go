@@ -18,10 +18,13 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/apply"
@@ -34,6 +37,8 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -68,6 +73,9 @@ type Reconciler struct {
 	Settings workload.Settings
 	// Clock tells the time.
 	Clock clock.PassiveClock
+
+	servicePorts servicePorts
+	probing      *probing
 }
 
 // SetupWithManager adds the controller to a manager.
@@ -78,11 +86,17 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Apply:    apply.New(mgr.GetClient(), mgr.GetAPIReader()),
 		Settings: settings,
 		Clock:    clock.RealClock{},
+		probing:  newProbing(),
+	}
+	if err := r.probing.setup(mgr); err != nil {
+		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
+		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r,
 			reconciler.Resting(rest)))
@@ -94,12 +108,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	if err := r.tell(ctx, seen); err != nil {
+		return reconcile.Result{}, err
+	}
 	if refused := workload.Unsupported(seen.app, r.Settings); len(refused) > 0 {
 		return reconcile.Result{}, &reconciler.Terminal{
 			Reason: v1alpha1.ReasonUnsupported, Message: strings.Join(refused, "; "), Serving: len(seen.pods) > 0,
 		}
 	}
-	backoff := seen.backoff()
+	backoff, err := seen.backoff()
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if app.Status.ServicePorts, err = r.assignServicePorts(ctx, seen); err != nil {
+		return reconcile.Result{}, err
+	}
 	if step := seen.transition(); step != nil {
 		if err := r.record(ctx, seen, step); err != nil {
 			return reconcile.Result{}, err
@@ -146,9 +169,13 @@ func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan
 	err := apply.Each(len(plan.Kill), func(i int) error {
 		k := plan.Kill[i]
 		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
-		if err := r.Apply.Delete(ctx, pods[k.Name]); err != nil {
+		pod := pods[k.Name]
+		if err := r.Apply.Delete(ctx, pod, options(k)...); err != nil {
 			errs[i] = fmt.Errorf("delete pod: %w", err)
 			return nil
+		}
+		if k.Reason == unhealthy {
+			r.probing.stopped(pod)
 		}
 		tasksKilled.WithLabelValues(string(k.Reason)).Inc()
 		return nil
@@ -172,6 +199,14 @@ func (r *Reconciler) launch(ctx context.Context, seen *observed, version string,
 		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
 		return nil
 	})
+}
+
+// options are how a task is killed: one that nobody will hear of again at once.
+func options(k rollout.Kill) []client.DeleteOption {
+	if k.Reason == rollout.Expunge {
+		return []client.DeleteOption{client.GracePeriodSeconds(0)}
+	}
+	return nil
 }
 
 // refusal tells an answer of the API server that only somebody else can change

@@ -15,10 +15,14 @@ var (
 	}, []string{"reason"})
 	tasksKilled = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kdcos_app_tasks_killed_total",
-		Help: "Tasks of Apps killed, by reason: scale, upgrade or recover.",
+		Help: "Tasks of Apps killed, by reason: scale, upgrade, recover or unhealthy.",
 	}, []string{"reason"})
+	checksMade = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kdcos_app_checks_total",
+		Help: "Checks of tasks made by the manager, by result: success, failure or discarded.",
+	}, []string{"result"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(tasksLaunched, tasksKilled)
+	metrics.Registry.MustRegister(tasksLaunched, tasksKilled, checksMade)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -27,13 +28,20 @@ type observed struct {
 	config string
 	// pods are the pods it owns. They belong to the cache: nobody changes them.
 	pods []corev1.Pod
+	// unreachable are the nodes that do not answer, and since when.
+	unreachable map[string]time.Time
+	// settings are those of the datacenter.
+	settings workload.Settings
+	// health is what the manager's checks say of them.
+	health map[types.UID]taskHealth
 	// now is the time of the pass.
 	now time.Time
 }
 
-// observe reads what a pass needs: the pods, from the cache.
+// observe reads what a pass needs: pods and nodes, from the cache, and what the
+// checks of tasks say.
 func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed, error) {
-	seen := &observed{app: app.DeepCopy(), now: r.Clock.Now()}
+	seen := &observed{app: app.DeepCopy(), settings: r.Settings, now: r.Clock.Now()}
 	seen.app.Spec.Default()
 	var err error
 	mapping := pathid.Mapping{RootNamespace: r.Settings.RootNamespace}
@@ -48,6 +56,10 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
 	seen.pods = pods.Items
+	if seen.unreachable, err = r.unreachableNodes(ctx); err != nil {
+		return nil, err
+	}
+	seen.health = r.probing.follow(ctx, client.ObjectKeyFromObject(app), seen.pods, seen.now)
 	return seen, nil
 }
 

@@ -4,6 +4,7 @@
 package apps
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -37,19 +38,25 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 	for i := range o.pods {
 		seen = append(seen, o.instance(&o.pods[i]))
 	}
-	return rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+	plan := rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
+	o.killUnhealthy(&plan)
+	return plan
 }
 
 // instance is what a pod is to the planner.
 func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
 	condition := o.condition(pod)
+	if o.doom(pod) != nil {
+		condition = rollout.Stopping
+	}
 	return rollout.Instance{
 		Name:      pod.Name,
 		Slot:      slot,
 		Current:   o.current(pod),
 		Condition: condition,
-		Healthy:   condition == rollout.Running && ready(pod),
+		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
+		Overdue:   o.overdue(pod),
 		Started:   pod.CreationTimestamp.Time,
 	}
 }
@@ -71,9 +78,16 @@ func (o *observed) lookAgain(after time.Duration, backoff rollout.Backoff) time.
 			after = d
 		}
 	}
+	inactive, _, waits := o.app.Spec.Unreachable()
 	for i := range o.pods {
-		if o.condition(&o.pods[i]) == rollout.Stopping {
-			sooner(o.pods[i].DeletionTimestamp.Add(lostAfter))
+		pod := &o.pods[i]
+		sooner(o.due(pod))
+		switch condition := o.condition(pod); {
+		case waits:
+		case condition == rollout.Stopping:
+			sooner(pod.DeletionTimestamp.Add(lostAfter))
+		case condition == rollout.Unreachable:
+			sooner(o.unreachable[pod.Spec.NodeName].Add(inactive))
 		}
 	}
 	if backoff.Failures > 0 {
@@ -86,15 +100,23 @@ func (o *observed) current(pod *corev1.Pod) bool {
 	return pod.Labels[v1alpha1.ConfigLabel] == o.config
 }
 
+// condition is how far a pod has come. One that waits for its node is never
+// lost: it may hold what nobody else can have.
 func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
+	inactive, _, waits := o.app.Spec.Unreachable()
+	lost, unreachable := o.unreachable[pod.Spec.NodeName]
 	task := taskStatus(pod)
 	switch {
-	case pod.DeletionTimestamp != nil && o.now.After(pod.DeletionTimestamp.Add(lostAfter)):
+	case pod.DeletionTimestamp != nil && !waits && (unreachable || o.now.After(pod.DeletionTimestamp.Add(lostAfter))):
 		return rollout.Lost
 	case pod.DeletionTimestamp != nil:
 		return rollout.Stopping
 	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
 		return rollout.Ended
+	case unreachable && !waits && !o.now.Before(lost.Add(inactive)):
+		return rollout.Lost
+	case unreachable:
+		return rollout.Unreachable
 	case task == nil:
 		return rollout.Staging
 	case task.State.Waiting != nil && task.State.Waiting.Reason == "CrashLoopBackOff":
@@ -103,6 +125,50 @@ func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
 		return rollout.Staging
 	}
 	return rollout.Running
+}
+
+// overdue says that a pod should have started by now, or that one on a lost
+// node, which Kubernetes has told to stop, is given up.
+func (o *observed) overdue(pod *corev1.Pod) bool {
+	at := o.due(pod)
+	return !at.IsZero() && !o.now.Before(at)
+}
+
+// due is when a pod gets overdue, the zero time if it does not.
+func (o *observed) due(pod *corev1.Pod) time.Time {
+	switch o.condition(pod) {
+	case rollout.Lost:
+		lost, unreachable := o.unreachable[pod.Spec.NodeName]
+		if !unreachable || pod.DeletionTimestamp == nil {
+			return time.Time{}
+		}
+		_, expunge, _ := o.app.Spec.Unreachable()
+		if at := lost.Add(expunge); at.After(pod.DeletionTimestamp.Time) {
+			return at
+		}
+		return pod.DeletionTimestamp.Time
+	case rollout.Staging:
+		placed := podCondition(pod, corev1.PodScheduled)
+		if cannotStart(pod) && placed != nil && placed.Status == corev1.ConditionTrue && o.settings.TaskLaunchTimeout > 0 {
+			return placed.LastTransitionTime.Add(o.settings.TaskLaunchTimeout)
+		}
+	case rollout.Ended, rollout.Stopping, rollout.Unreachable, rollout.Failing, rollout.Running:
+	}
+	return time.Time{}
+}
+
+// cannotStart says that the kubelet tried to start the task and failed: that a
+// container is still being made, or an image pulled, is no failure.
+func cannotStart(pod *corev1.Pod) bool {
+	task := taskStatus(pod)
+	if task == nil || task.State.Waiting == nil {
+		return false
+	}
+	switch task.State.Waiting.Reason {
+	case "", "ContainerCreating", "PodInitializing", "CrashLoopBackOff":
+		return false
+	}
+	return true
 }
 
 // taskStatus is the status of the container that runs the task, nil before there is one.
@@ -140,10 +206,20 @@ func (o *observed) delays() rollout.DelayPolicy {
 
 // backoff is the launch delay after what is seen now. It belongs to a
 // configuration: a new one starts without.
-func (o *observed) backoff() rollout.Backoff {
+func (o *observed) backoff() (rollout.Backoff, error) {
 	var b rollout.Backoff
 	if s := o.app.Status.Backoff; s != nil && o.app.Status.ConfigHash == o.config {
 		b = rollout.Backoff{Failures: int(s.Failures), Last: s.LastFailureTime.Time}
+	}
+	if reset := o.app.Annotations[v1alpha1.LaunchDelayResetAtAnnotation]; reset != "" {
+		at, err := time.Parse(time.RFC3339, reset)
+		if err != nil {
+			return b, invalid(fmt.Sprintf("metadata.annotations[%s]: %q is not a time such as 2021-10-31T12:00:00Z", v1alpha1.LaunchDelayResetAtAnnotation, reset))
+		}
+		if at.After(b.Last) {
+			// A time to come forgets no failure to come.
+			b = rollout.Backoff{Last: earlier(at, o.now)}
+		}
 	}
 	var ends []time.Time
 	for i := range o.pods {
@@ -154,7 +230,14 @@ func (o *observed) backoff() rollout.Backoff {
 			ends = append(ends, end.FinishedAt.Time)
 		}
 	}
-	return b.Observe(o.delays(), ends, o.now)
+	return b.Observe(o.delays(), ends, o.now), nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // lastEnd is how the task of a pod ended last, nil if it never did. Exit code 0

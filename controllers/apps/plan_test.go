@@ -27,7 +27,7 @@ func seen(n int32, pods ...corev1.Pod) *observed {
 		Spec:       v1alpha1.AppSpec{Instances: &n, Container: &v1alpha1.Container{Docker: &v1alpha1.DockerContainer{Image: "web"}}},
 	}
 	app.Spec.Default()
-	return &observed{app: app, id: "/web", config: "new", pods: pods, now: noon}
+	return &observed{app: app, id: "/web", config: "new", pods: pods, now: noon, settings: workload.DefaultSettings()}
 }
 
 // pod is one of a configuration; edits make something else of a healthy one.
@@ -155,6 +155,13 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
+// unreachable makes the node n1 one that does not answer, and the App wait for it.
+func unreachable(o *observed) *observed {
+	o.unreachable = map[string]time.Time{"n1": noon}
+	o.app.Spec.UnreachableStrategy = &v1alpha1.UnreachableStrategy{Disabled: ptr.To(true)}
+	return o
+}
+
 func TestStatusExplains(t *testing.T) {
 	available := []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: 2}}
 	young := []metav1.Condition{
@@ -176,6 +183,21 @@ func TestStatusExplains(t *testing.T) {
 		"no room": {
 			seen: seen(1, pod("new", unscheduled("0/3 nodes are available"))), conditions: young,
 			reason: "Waiting", message: "0 of 1 instances run; 1 waiting for the scheduler: 0/3 nodes are available",
+		},
+		"no room, in Marathon's words": {
+			seen: seen(2, pod("new", unscheduled("0/3 nodes are available: 1 Insufficient memory, 2 Insufficient cpu. preemption: no")),
+				pod("new", unscheduled("0/3 nodes are available: 1 Insufficient memory, 2 Insufficient cpu. preemption: no"))), conditions: young,
+			reason: "Waiting", message: "0 of 2 instances run; 2 waiting for the scheduler: InsufficientCpus 2, InsufficientMemory 1, of 3 nodes: " +
+				"0/3 nodes are available: 1 Insufficient memory, 2 Insufficient cpu.",
+		},
+		"many reasons": {
+			seen:       seen(5, pod("new", unscheduled("a")), pod("new", unscheduled("b")), pod("new", unscheduled("c")), pod("new", unscheduled("d")), pod("new", unscheduled("d"))),
+			conditions: young, reason: "Waiting", message: "0 of 5 instances run; 2 waiting for the scheduler: d; 1 waiting for the scheduler: a; " +
+				"1 waiting for the scheduler: b; 1 for other such reasons",
+		},
+		"a node is lost, and the App waits for it": {
+			seen: unreachable(seen(2, pod("new"), pod("new", unready, func(p *corev1.Pod) { p.Spec.NodeName = "n1" }))), conditions: available,
+			reason: "Unreachable", message: "1 of 2 instances run; 1 on a node that does not answer: n1",
 		},
 		"no image": {
 			seen: seen(1, pod("new", waiting("ErrImagePull", "not found"))), conditions: young,
@@ -227,7 +249,7 @@ func TestLastFailure(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if b := o.backoff(); b.Failures != 3 {
+	if b, err := o.backoff(); b.Failures != 3 || err != nil {
 		t.Errorf("%d failures, and a task that finishes is one", b.Failures)
 	}
 }

@@ -4,12 +4,16 @@
 package apps
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/pathid"
@@ -20,13 +24,25 @@ import (
 
 // tally counts the pods of an App as its status does.
 type tally struct {
-	instances, upToDate         int32
-	staged, running             int32
-	healthy, old, stopping      int32
-	failing, waiting, unhealthy int32
-	pulling                     int32
-	// words of the outside world on why something does not run.
-	failed, scheduler, puller string
+	instances, upToDate    int32
+	staged, running        int32
+	healthy, old, stopping int32
+	// available are the healthy ones that were once ready.
+	available                       int32
+	failing, unhealthy, unreachable int32
+	// why counts, by reason, the words on why instances do not run.
+	why map[string]map[string]int32
+}
+
+// because notes why an instance does not run, in the words of whom it is up to.
+func (t *tally) because(reason, words string) {
+	if t.why == nil {
+		t.why = map[string]map[string]int32{}
+	}
+	if t.why[reason] == nil {
+		t.why[reason] = map[string]int32{}
+	}
+	t.why[reason][words]++
 }
 
 func (o *observed) tally() tally {
@@ -47,16 +63,17 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		return
 	case rollout.Failing:
 		t.failing++
-		t.failed = describeEnd(lastEnd(pod))
+		t.because(v1alpha1.ReasonBackOff, "failing and launched again after a delay: "+describeEnd(lastEnd(pod)))
 		t.staged++
+	case rollout.Unreachable:
+		t.unreachable++
+		t.because(v1alpha1.ReasonUnreachable, "on a node that does not answer: "+pod.Spec.NodeName)
 	case rollout.Staging:
 		t.staged++
-		t.whyStaging(pod)
+		t.whyStaging(o, pod)
 	case rollout.Running:
 		t.running++
-		if !instance.Healthy && started(pod) {
-			t.unhealthy++
-		}
+		t.health(o, pod)
 	}
 	t.instances++
 	if instance.Current {
@@ -65,23 +82,58 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		t.old++
 	}
 	if instance.Healthy {
-		t.healthy++
+		t.available++
 	}
 }
 
-// whyStaging notes what the scheduler or the kubelet says about a pod that does not run.
-func (t *tally) whyStaging(pod *corev1.Pod) {
+// health notes what the checks of a running task say.
+func (t *tally) health(o *observed, pod *corev1.Pod) {
+	why := ""
+	if ready(pod) {
+		t.healthy++
+		if workload.ReadyOnce(pod) {
+			return
+		}
+		for _, r := range workload.OtherResults(pod) {
+			why = r.String()
+		}
+	} else {
+		var sick bool
+		if sick, why = o.ails(pod); sick {
+			t.unhealthy++
+			t.because(v1alpha1.ReasonUnhealthy, "not passing the health check"+colon(why))
+			return
+		}
+	}
+	if why != "" {
+		t.because("", "not there yet"+colon(why))
+	}
+}
+
+func colon(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
+// whyStaging notes what the scheduler or the kubelet says about a pod that does
+// not run; of the scheduler in Marathon's words, too.
+func (t *tally) whyStaging(o *observed, pod *corev1.Pod) {
 	if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
-		t.waiting++
-		t.scheduler = c.Message
+		words := workload.SchedulerWords(c.Message)
+		if all, nodes := workload.Funnel(c.Message, len(o.app.Spec.Constraints) > 0); nodes > 0 {
+			words = workload.SayFunnel(all, nodes) + ": " + words
+		}
+		t.because(v1alpha1.ReasonWaiting, "waiting for the scheduler: "+words)
 		return
 	}
 	task := taskStatus(pod)
 	if task == nil || task.State.Waiting == nil || task.State.Waiting.Message == "" {
 		return
 	}
-	t.pulling++
-	t.puller = task.State.Waiting.Reason + ": " + strings.ReplaceAll(task.State.Waiting.Message, pod.Name, "the pod")
+	t.because(v1alpha1.ReasonImagePull, "not starting: "+task.State.Waiting.Reason+": "+
+		strings.ReplaceAll(task.State.Waiting.Message, pod.Name, "the pod"))
 }
 
 // started says that a task is past its start: it once passed its health check.
@@ -103,11 +155,13 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 		s.TasksHealthy, s.TasksUnhealthy = t.healthy, t.unhealthy
 	}
 	s.Backoff = backoffStatus(backoff, seen.delays())
-	if failure := seen.lastFailure(); failure != nil && (s.LastTaskFailure == nil || s.LastTaskFailure.Timestamp.Before(&failure.Timestamp)) {
-		s.LastTaskFailure = failure
+	for _, failure := range []*v1alpha1.TaskFailure{seen.lastFailure(), seen.lastKill()} {
+		if failure != nil && (s.LastTaskFailure == nil || s.LastTaskFailure.Timestamp.Before(&failure.Timestamp)) {
+			s.LastTaskFailure = failure
+		}
 	}
 	n := seen.instances()
-	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.healthy == n {
+	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.available == n {
 		return nil
 	}
 	reason, message := t.explain(app, n)
@@ -125,29 +179,44 @@ func (t *tally) explain(app *v1alpha1.App, n int32) (reason, message string) {
 	if t.stopping > 0 {
 		words = append(words, fmt.Sprintf("%d being stopped", t.stopping))
 	}
-	problems := []struct {
-		count       int32
-		reason, say string
-	}{
-		{t.failing, v1alpha1.ReasonBackOff, "failing and launched again after a delay: " + t.failed},
-		{t.pulling, v1alpha1.ReasonImagePull, "not starting: " + t.puller},
-		{t.waiting, v1alpha1.ReasonWaiting, "waiting for the scheduler: " + t.scheduler},
-		{t.unhealthy, v1alpha1.ReasonUnhealthy, "not passing the health check"},
-	}
 	worst := ""
-	for _, p := range problems {
-		if p.count == 0 {
-			continue
+	for _, problem := range problems {
+		if t.why[problem] != nil && worst == "" {
+			worst = problem
 		}
-		words = append(words, fmt.Sprintf("%d %s", p.count, p.say))
-		if worst == "" {
-			worst = p.reason
-		}
+		words = append(words, most(t.why[problem])...)
 	}
 	if worst != "" {
 		reason = worst
 	}
 	return reason, strings.Join(words, "; ")
+}
+
+// problems are the reasons why instances do not run, the worst first. The last
+// is none: what only needs its time.
+var problems = []string{
+	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonWaiting, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy, "",
+}
+
+// most says what is said most, and how often; a few of many things are enough.
+func most(counts map[string]int32) []string {
+	const enough = 3
+	said := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	var lines []string
+	rest := int32(0)
+	for i, words := range said {
+		if i < enough {
+			lines = append(lines, fmt.Sprintf("%d %s", counts[words], words))
+		} else {
+			rest += counts[words]
+		}
+	}
+	if rest > 0 {
+		lines = append(lines, fmt.Sprintf("%d for other such reasons", rest))
+	}
+	return lines
 }
 
 // work is the kind of work under way.
@@ -182,45 +251,77 @@ func (t *tally) serving(app *v1alpha1.App, seen *observed) bool {
 	case n == 0:
 		return true
 	case !wasReady:
-		return t.healthy >= n
-	case t.failing == 0 && t.unhealthy == 0:
+		return t.available >= n
+	case t.failing == 0 && t.unhealthy == 0 && t.unreachable == 0:
 		// Instances that are still on their way were never there to be missed.
 		needed = min(needed, t.healthy)
 	}
 	return t.healthy >= max(needed, 1)
 }
 
-// lastFailure is the youngest failure of a task there is a trace of. That a
-// task finishes, with exit code 0, is none, as in Marathon.
+// lastFailure is the youngest failure of a task there is a trace of: it ended,
+// its node gave it up, or it did not start in time. That a task finishes, with
+// exit code 0, is none, as in Marathon.
 func (o *observed) lastFailure() *v1alpha1.TaskFailure {
-	var pod *corev1.Pod
-	var end *corev1.ContainerStateTerminated
+	var last *v1alpha1.TaskFailure
 	for i := range o.pods {
-		e := lastEnd(&o.pods[i])
-		if e == nil || e.ExitCode == 0 || o.pods[i].DeletionTimestamp != nil || end != nil && e.FinishedAt.Before(&end.FinishedAt) {
+		pod := &o.pods[i]
+		if pod.DeletionTimestamp != nil {
 			continue
 		}
-		pod, end = &o.pods[i], e
+		message, at := o.failure(pod)
+		if message == "" || last != nil && at.Before(&last.Timestamp) {
+			continue
+		}
+		last = &v1alpha1.TaskFailure{
+			TaskID:    o.taskID(pod),
+			State:     "TASK_FAILED",
+			Message:   shorten(message),
+			Host:      pod.Status.HostIP,
+			Version:   pod.Annotations[v1alpha1.VersionAnnotation],
+			Timestamp: at,
+		}
 	}
-	if end == nil {
-		return nil
+	return last
+}
+
+// failure is how and when the task of a pod failed last, "" if it did not.
+func (o *observed) failure(pod *corev1.Pod) (message string, at metav1.Time) {
+	end := lastEnd(pod)
+	switch {
+	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "":
+		// Its node gave it up, for lack of resources or to shut down.
+		if c := podCondition(pod, corev1.PodReady); c != nil {
+			at = c.LastTransitionTime
+		}
+		return pod.Status.Reason + ": " + pod.Status.Message, at
+	case end != nil && end.ExitCode != 0:
+		return describeEnd(end), end.FinishedAt
+	case o.condition(pod) == rollout.Staging && o.overdue(pod):
+		waiting := taskStatus(pod).State.Waiting
+		return fmt.Sprintf("did not start within %s: %s: %s", o.settings.TaskLaunchTimeout, waiting.Reason, waiting.Message), metav1.NewTime(o.due(pod))
 	}
-	return &v1alpha1.TaskFailure{
-		TaskID:    o.taskID(pod),
-		State:     "TASK_FAILED",
-		Message:   describeEnd(end),
-		Host:      pod.Status.HostIP,
-		Version:   pod.Annotations[v1alpha1.VersionAnnotation],
-		Timestamp: end.FinishedAt,
+	return "", metav1.Time{}
+}
+
+// shorten keeps a message within what the schema allows.
+func shorten(message string) string {
+	const limit = 1024
+	if len(message) <= limit {
+		return message
 	}
+	return strings.ToValidUTF8(message[:limit-len("…")], "") + "…"
 }
 
 // taskID is the Marathon id of the incarnation of a task that ended last: each
 // restart by the kubelet is a new one.
 func (o *observed) taskID(pod *corev1.Pod) string {
 	task := taskStatus(pod)
-	incarnation := task.RestartCount
-	if task.State.Running == nil || incarnation == 0 {
+	incarnation := int32(0)
+	if task != nil {
+		incarnation = task.RestartCount
+	}
+	if task == nil || task.State.Running == nil || incarnation == 0 {
 		incarnation++
 	}
 	return fmt.Sprintf("%s.instance-%s._app.%d", pathid.Safe(o.id), pod.UID, incarnation)

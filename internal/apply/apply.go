@@ -106,9 +106,9 @@ func Each(n int, do func(i int) error) error {
 
 // Delete removes the very object that was seen, and not one of the same name
 // that took its place since. That it is gone already is no error.
-func (a *Applier) Delete(ctx context.Context, obj client.Object) error {
+func (a *Applier) Delete(ctx context.Context, obj client.Object, options ...client.DeleteOption) error {
 	uid := obj.GetUID()
-	err := a.client.Delete(ctx, obj, client.Preconditions{UID: &uid})
+	err := a.client.Delete(ctx, obj, append(options, client.Preconditions{UID: &uid})...)
 	if apierrors.IsConflict(err) {
 		// Another object has the name: ours is gone.
 		return nil

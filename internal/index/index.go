@@ -7,25 +7,108 @@ package index
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/workload"
 )
 
-const controllerUID = "metadata.controllerUID"
+// The fields. They are names for the cache only: an API server knows none of them.
+const (
+	controllerUID = "metadata.controllerUID"
+	nodeName      = "spec.nodeName"
+	unreachable   = "status.unreachable"
+	servicePort   = "servicePort"
+)
 
 // Register adds the indexes to the cache.
 func Register(ctx context.Context, indexer client.FieldIndexer) error {
-	return indexer.IndexField(ctx, &corev1.Pod{}, controllerUID, func(obj client.Object) []string {
-		if owner := metav1.GetControllerOfNoCopy(obj); owner != nil {
-			return []string{string(owner.UID)}
+	for _, i := range []struct {
+		kind   client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&corev1.Pod{}, controllerUID, controllerOf},
+		{&corev1.Pod{}, nodeName, nodeOf},
+		{&corev1.Node{}, unreachable, isUnreachable},
+		{&v1alpha1.App{}, servicePort, servicePortsOf},
+	} {
+		if err := indexer.IndexField(ctx, i.kind, i.field, i.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", i.kind, i.field, err)
 		}
+	}
+	return nil
+}
+
+func controllerOf(obj client.Object) []string {
+	if owner := metav1.GetControllerOfNoCopy(obj); owner != nil {
+		return []string{string(owner.UID)}
+	}
+	return nil
+}
+
+func nodeOf(obj client.Object) []string {
+	if pod, is := obj.(*corev1.Pod); is && pod.Spec.NodeName != "" {
+		return []string{pod.Spec.NodeName}
+	}
+	return nil
+}
+
+func isUnreachable(obj client.Object) []string {
+	if node, is := obj.(*corev1.Node); is {
+		if _, lost := UnreachableSince(node); lost {
+			return []string{"true"}
+		}
+	}
+	return nil
+}
+
+// servicePortsOf are the service ports an App wrote down or was given.
+func servicePortsOf(obj client.Object) []string {
+	app, is := obj.(*v1alpha1.App)
+	if !is {
 		return nil
-	})
+	}
+	var all []string
+	for _, p := range append(workload.WrittenServicePorts(&app.Spec), app.Status.ServicePorts...) {
+		if p != 0 {
+			all = append(all, strconv.Itoa(int(p)))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// UnreachableSince is when a node stopped to answer, as Kubernetes' node
+// controller found it.
+func UnreachableSince(node *corev1.Node) (since time.Time, is bool) {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady && c.Status == corev1.ConditionUnknown {
+			return c.LastTransitionTime.Time, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // ControlledBy selects the pods that owner controls.
 func ControlledBy(owner client.Object) client.ListOption {
 	return client.MatchingFields{controllerUID: string(owner.GetUID())}
+}
+
+// OnNode selects the pods on a node.
+func OnNode(name string) client.ListOption { return client.MatchingFields{nodeName: name} }
+
+// UnreachableNodes selects the nodes that do not answer.
+func UnreachableNodes() client.ListOption { return client.MatchingFields{unreachable: "true"} }
+
+// WithServicePort selects the Apps that have a service port.
+func WithServicePort(port int32) client.ListOption {
+	return client.MatchingFields{servicePort: strconv.Itoa(int(port))}
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // FromApp returns the definition of an App in the canonical form, as Marathon's
-// GET shows it, with every default in it. What Marathon adds of its own (the
-// version, service ports it assigned, counts of tasks) is left to the caller.
+// GET shows it, with every default in it, and the service ports that the App was
+// given. What else Marathon adds (the version, counts of tasks) is left to the caller.
 // The App is not changed and shares nothing with the result. Of opts only
 // RootNamespace counts. The error is about the App's name, which may have no id.
 func FromApp(app *v1alpha1.App, opts Options) (*App, error) {
@@ -28,6 +28,7 @@ func FromApp(app *v1alpha1.App, opts Options) (*App, error) {
 	}
 	s := app.Spec.DeepCopy()
 	s.Default()
+	giveServicePorts(s, app.Status.ServicePorts)
 	a := fromSpec(s)
 	a.ID = id
 	if a.onContainerNetwork() {
@@ -91,6 +92,24 @@ func fromSpec(s *v1alpha1.AppSpec) *App {
 		}
 	}
 	return a
+}
+
+// giveServicePorts fills in, where the spec asks for any, what the App was given.
+func giveServicePorts(s *v1alpha1.AppSpec, given []int32) {
+	fill := func(i int, port **int32) {
+		if i < len(given) && ptr.Deref(*port, 0) == 0 {
+			*port = &given[i]
+		}
+	}
+	if s.OnHostNetwork() {
+		for i := range s.PortDefinitions {
+			fill(i, &s.PortDefinitions[i].Port)
+		}
+	} else if s.Container != nil {
+		for i := range s.Container.PortMappings {
+			fill(i, &s.Container.PortMappings[i].ServicePort)
+		}
+	}
 }
 
 func fromLabels(labels map[string]v1alpha1.LabelValue) map[string]string {

@@ -33,8 +33,9 @@ func (t Target) killOrder(a, b Instance) int {
 type census struct {
 	// current and old hold the instances that are there to stay.
 	current, old []Instance
-	// failing are those of both that are held back, ended those with nothing to wait for.
-	failing, ended []Instance
+	// failing are those of both that are held back, ended those with nothing
+	// to wait for, expunged those nobody will hear of again.
+	failing, ended, expunged []Instance
 	// currentStopping and oldStopping are the numbers of those on their way out.
 	currentStopping, oldStopping int
 	// healthy counts current and old ones, currentHealthy current ones only.
@@ -49,7 +50,10 @@ func count(seen []Instance) census {
 		c.hadCurrent = c.hadCurrent || i.Current
 		switch i.Condition {
 		case Lost:
-			// Nothing to do about it but to replace it.
+			// Nothing to do about it but to replace it, and in the end to forget it.
+			if i.Overdue {
+				c.expunged = append(c.expunged, i)
+			}
 		case Ended:
 			c.ended = append(c.ended, i)
 		case Stopping:
@@ -58,7 +62,7 @@ func count(seen []Instance) census {
 			} else {
 				c.oldStopping++
 			}
-		case Staging, Failing, Running:
+		case Unreachable, Staging, Failing, Running:
 			c.add(i)
 		}
 	}
@@ -80,6 +84,41 @@ func (c *census) add(i Instance) {
 			c.currentHealthy++
 		}
 	}
+}
+
+// stop counts the instances that are to stop as those that do.
+func (c *census) stop(which func(Instance) bool) {
+	before, beforeOld := len(c.current), len(c.old)
+	c.current = slices.DeleteFunc(c.current, which)
+	c.old = slices.DeleteFunc(c.old, which)
+	c.currentStopping += before - len(c.current)
+	c.oldStopping += beforeOld - len(c.old)
+}
+
+// evenly puts first, of instances in their kill order, the n that leave groups
+// of even sizes: one of the largest group after the other, as Marathon keeps a
+// GROUP_BY constraint when it scales down.
+func evenly(order []Instance, n int) []Instance {
+	var names []string
+	groups := map[string][]Instance{}
+	for _, i := range order {
+		if groups[i.Group] == nil {
+			names = append(names, i.Group)
+		}
+		groups[i.Group] = append(groups[i.Group], i)
+	}
+	victims := make([]Instance, 0, n)
+	for range n {
+		largest := names[0]
+		for _, name := range names[1:] {
+			if len(groups[name]) > len(groups[largest]) {
+				largest = name
+			}
+		}
+		victims = append(victims, groups[largest][0])
+		groups[largest] = groups[largest][1:]
+	}
+	return victims
 }
 
 // all is the number of instances that use resources.

@@ -22,12 +22,16 @@ type Condition int
 
 // The conditions of an instance.
 const (
-	// Lost instances are being stopped on a node that does not answer.
+	// Lost instances are on a node that has not answered for too long, or were
+	// to be gone long ago: they are replaced.
 	Lost Condition = iota
 	// Ended instances have no running process and will not get one again.
 	Ended
 	// Stopping instances were told to stop and may still run.
 	Stopping
+	// Unreachable instances are on a node that does not answer, and may return
+	// with it: they keep their place.
+	Unreachable
 	// Staging instances have no place or no started container yet.
 	Staging
 	// Failing instances ended and are held back from starting again.
@@ -48,6 +52,11 @@ type Instance struct {
 	Condition Condition
 	// Healthy says that it runs and passes its health checks, if there are any.
 	Healthy bool
+	// Overdue says that it should have started by now, or that a Lost one is
+	// given up for good, even if its node returns.
+	Overdue bool
+	// Group is the value that a GROUP_BY constraint groups it under, if there is one.
+	Group string
 	// Started is when it was launched.
 	Started time.Time
 }
@@ -63,6 +72,8 @@ type Target struct {
 	Resident bool
 	// OldestFirst is the killSelection; otherwise the youngest go first.
 	OldestFirst bool
+	// Spread says that a GROUP_BY constraint is to be kept by scaling down.
+	Spread bool
 }
 
 // Reason is why an action is taken.
@@ -74,6 +85,10 @@ const (
 	Scale   Reason = "scale"
 	Upgrade Reason = "upgrade"
 	Recover Reason = "recover"
+	// Timeout is that of a launch: the task did not start.
+	Timeout Reason = "timeout"
+	// Expunge gives up a task whose node does not answer.
+	Expunge Reason = "expunge"
 )
 
 // Kill is an instance to stop.
@@ -162,6 +177,8 @@ func (p *Plan) upgrade(t Target, c *census) int {
 // cleanUp removes what has ended, and what fails once its successor may start.
 func (p *Plan) cleanUp(c *census, now, nextLaunch time.Time) {
 	p.killAll(c.ended, Recover)
+	p.killAll(c.expunged, Expunge)
+	p.relaunch(c)
 	if len(c.failing) == 0 {
 		return
 	}
@@ -172,11 +189,15 @@ func (p *Plan) cleanUp(c *census, now, nextLaunch time.Time) {
 		return
 	}
 	p.killAll(c.failing, Recover)
-	failing := func(i Instance) bool { return i.Condition == Failing }
-	c.currentStopping += len(slices.DeleteFunc(slices.Clone(c.current), func(i Instance) bool { return !failing(i) }))
-	c.oldStopping += len(slices.DeleteFunc(slices.Clone(c.old), func(i Instance) bool { return !failing(i) }))
-	c.current = slices.DeleteFunc(c.current, failing)
-	c.old = slices.DeleteFunc(c.old, failing)
+	c.stop(func(i Instance) bool { return i.Condition == Failing })
+}
+
+// relaunch stops what did not start in time: elsewhere it may. As in Marathon,
+// this is a kill, and no launch waits for it.
+func (p *Plan) relaunch(c *census) {
+	overdue := func(i Instance) bool { return i.Condition == Staging && i.Overdue }
+	p.killAll(slices.DeleteFunc(slices.Concat(c.current, c.old), func(i Instance) bool { return !overdue(i) }), Timeout)
+	c.stop(overdue)
 }
 
 // killSurplus stops instances of the current configuration over the number asked for.
@@ -187,6 +208,9 @@ func (p *Plan) killSurplus(t Target, c *census) {
 	}
 	victims := slices.Clone(c.current)
 	slices.SortStableFunc(victims, t.killOrder)
+	if t.Spread {
+		victims = evenly(victims, surplus)
+	}
 	p.killAll(victims[:surplus], Scale)
 }
 

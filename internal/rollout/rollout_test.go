@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -41,6 +42,10 @@ func TestStories(t *testing.T) {
 		{"upgrade-of-the-broken", "no old instance is healthy, and there is no room: Marathon would wait for ever", unhealthy(newWorld(strategy(3, 1, 0)).running(3).upgrade(), 3)},
 		{"upgrade-one-unhealthy", "the unhealthy one goes first", unhealthy(newWorld(strategy(4, 0.5, 0)).running(4).upgrade(), 1)},
 		{"upgrade-to-the-broken", "the new configuration crashes: the old keeps its minimum, launches are delayed more and more", crashing(newWorld(strategy(2, 1, 0.5)).running(2).upgrade(), "b")},
+		{"node-lost", "a node does not answer: its task keeps its place for a while, then it is replaced", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1))},
+		{"node-returns", "a node returns in time: nothing happens", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1)).at(3, heal(1))},
+		{"node-returns-late", "a node returns after its task was replaced: the youngest of too many goes", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1)).at(7, heal(1))},
+		{"upgrade-with-lost-node", "a node is lost in the middle of an upgrade", newWorld(strategy(3, 1, 0.34)).running(3).upgrade().at(2, lose(1))},
 		{"crash", "a task that ends at once is relaunched, later and later", crashing(newWorld(strategy(1, 1, 1)), "a")},
 	}
 	for _, s := range stories {
@@ -62,6 +67,10 @@ func TestStories(t *testing.T) {
 		})
 	}
 }
+
+func lose(node int) func(*world) { return func(w *world) { w.loseNode(node) } }
+
+func heal(node int) func(*world) { return func(w *world) { w.healNode(node) } }
 
 func resident(w *world) *world { w.target.Resident = true; return w }
 
@@ -144,14 +153,70 @@ func TestKillOrder(t *testing.T) {
 		{true, []string{"staging", "old-running", "unhealthy"}},
 	} {
 		p := Next(Target{Instances: 1, MinimumHealthCapacity: 1, OldestFirst: c.oldestFirst}, seen, at(10), time.Time{})
-		var got []string
-		for _, k := range p.Kill {
-			got = append(got, k.Name)
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
+		if diff := cmp.Diff(c.want, killed(p)); diff != "" {
 			t.Errorf("oldestFirst=%v (-want +got):\n%s", c.oldestFirst, diff)
 		}
 	}
+}
+
+func TestScaleDownKeepsGroupsEven(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	var seen []Instance
+	for i, group := range []string{"a", "a", "a", "b", "b", "c"} {
+		seen = append(seen, Instance{
+			Name: group + strconv.Itoa(i), Slot: i, Current: true, Condition: Running, Healthy: true, Group: group, Started: at(int64(i)),
+		})
+	}
+	for _, c := range []struct {
+		spread bool
+		n      int
+		want   []string
+	}{
+		{true, 3, []string{"a2", "b4", "a1"}},
+		{true, 5, []string{"a2"}},
+		{false, 3, []string{"c5", "b4", "b3"}},
+	} {
+		target := strategy(c.n, 1, 1)
+		target.Spread = c.spread
+		if diff := cmp.Diff(c.want, killed(Next(target, seen, at(10), time.Time{}))); diff != "" {
+			t.Errorf("to %d, spread=%v (-want +got):\n%s", c.n, c.spread, diff)
+		}
+	}
+}
+
+// TestLostNodes: what does not answer keeps its place until it counts as lost,
+// and goes first when there are too many.
+func TestLostNodes(t *testing.T) {
+	on := func(name string, slot int, c Condition, overdue bool) Instance {
+		return Instance{Name: name, Slot: slot, Current: true, Condition: c, Healthy: c == Running, Overdue: overdue}
+	}
+	for name, c := range map[string]struct {
+		seen   []Instance
+		launch []int
+		kill   []string
+	}{
+		"unreachable keeps its place":      {[]Instance{on("a", 0, Running, false), on("b", 1, Unreachable, false)}, nil, nil},
+		"lost is replaced":                 {[]Instance{on("a", 0, Running, false), on("b", 1, Lost, false)}, []int{2}, nil},
+		"expunged is replaced and removed": {[]Instance{on("a", 0, Running, false), on("b", 1, Lost, true)}, []int{2}, []string{"b"}},
+		"the surplus that does not answer": {[]Instance{on("a", 0, Running, false), on("b", 1, Unreachable, false), on("c", 2, Running, false)}, nil, []string{"b"}},
+		"a launch that takes too long":     {[]Instance{on("a", 0, Running, false), on("b", 1, Staging, true)}, nil, []string{"b"}},
+	} {
+		p := Next(strategy(2, 1, 1), c.seen, time.Unix(10, 0), time.Time{})
+		if diff := cmp.Diff(c.launch, p.Launch); diff != "" {
+			t.Errorf("%s: launches (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(c.kill, killed(p)); diff != "" {
+			t.Errorf("%s: kills (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func killed(p Plan) []string {
+	var names []string
+	for _, k := range p.Kill {
+		names = append(names, k.Name)
+	}
+	return names
 }
 
 // TestSlots: a slot is free again only when its last holder is gone.
@@ -218,7 +283,12 @@ func TestProperties(t *testing.T) {
 				x.healthy, x.age = false, -r.IntN(30)
 			}
 		}
+		w.target.Spread = r.IntN(3) == 0
+		w.patience = r.IntN(4)
 		disturb(t, r, w, seed)
+		for n := range nodes {
+			w.healNode(n)
+		}
 		for i := 0; !w.done(); i++ {
 			if i > 400 {
 				t.Fatalf("seed %d does not end: %s, target %+v", seed, w.picture(), w.target)
@@ -234,7 +304,7 @@ func TestProperties(t *testing.T) {
 // disturb changes the app and its tasks for a while.
 func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
 	for range r.IntN(20) {
-		switch r.IntN(8) {
+		switch r.IntN(9) {
 		case 0:
 			w.target.Instances = r.IntN(9)
 		case 1:
@@ -253,6 +323,10 @@ func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
 					x.condition, x.healthy = Ended, false
 				}
 			}
+		case 5:
+			w.loseNode(r.IntN(nodes))
+		case 6:
+			w.healNode(r.IntN(nodes))
 		default:
 		}
 		step(t, w, seed)
@@ -261,7 +335,7 @@ func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
 
 // step plans, checks what the plan may never do, acts and lets a second pass.
 func step(t *testing.T, w *world, seed uint64) {
-	before, total := w.healthy(), len(w.tasks)
+	before, total := w.healthy(), w.there()
 	p := w.plan()
 	if len(slices.Compact(slices.Sorted(slices.Values(p.Launch)))) != len(p.Launch) {
 		t.Fatalf("seed %d: a slot is launched twice: %v", seed, p.Launch)
@@ -283,8 +357,8 @@ func step(t *testing.T, w *world, seed uint64) {
 	if !surplus && w.healthy() < floor {
 		t.Fatalf("seed %d: %d healthy of %d, below the minimum of %d: %+v", seed, w.healthy(), before, minHealthy, p)
 	}
-	if len(p.Launch) > 0 && len(w.tasks) > max(maxCapacity+1, w.target.Instances, total+1) && p.LaunchReason == Upgrade {
-		t.Fatalf("seed %d: %d tasks at once, over %d", seed, len(w.tasks), maxCapacity)
+	if len(p.Launch) > 0 && w.there() > max(maxCapacity+1, w.target.Instances, total+1) && p.LaunchReason == Upgrade {
+		t.Fatalf("seed %d: %d tasks at once, over %d", seed, w.there(), maxCapacity)
 	}
 	w.tick()
 }
@@ -311,9 +385,11 @@ func FuzzNext(f *testing.F) {
 		}
 		seen := make([]Instance, 0, len(raw))
 		for i, b := range raw {
-			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0})
+			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0, Overdue: b&128 != 0, Group: string(rune('a' + i%3))})
 		}
-		p := Next(strategy(n, health, over), seen, time.Unix(10, 0), time.Unix(int64(len(raw)), 0))
+		target := strategy(n, health, over)
+		target.Spread = n%2 == 1
+		p := Next(target, seen, time.Unix(10, 0), time.Unix(int64(len(raw)), 0))
 		if len(p.Launch) > n {
 			t.Fatalf("%d launches for %d instances", len(p.Launch), n)
 		}

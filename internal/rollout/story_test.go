@@ -5,7 +5,9 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,7 +24,16 @@ type world struct {
 	healthAfter int
 	// crash says which launches end at once; nil is none.
 	crash func(config string) bool
+	// lost are the nodes that do not answer, since when; patience is how many
+	// seconds their tasks keep their places.
+	lost     map[int]time.Time
+	patience int
+	// events happen at their second of a story.
+	events map[int]func(*world)
 }
+
+// nodes is how many there are. A task runs on the node of its slot.
+const nodes = 3
 
 type task struct {
 	config    string
@@ -32,10 +43,15 @@ type task struct {
 	age       int
 	started   time.Time
 	failedAt  time.Time
+	// told says that it is to stop as soon as its node answers.
+	told bool
 }
+
+func (t *task) node() int { return t.slot % nodes }
 
 func newWorld(target Target) *world {
 	return &world{
+		lost: map[int]time.Time{}, patience: 2, events: map[int]func(*world){},
 		target: target, config: "a", healthAfter: 1, now: time.Unix(0, 0),
 		policy: DelayPolicy{Initial: time.Second, Factor: 1.15, Max: 300 * time.Second},
 	}
@@ -51,6 +67,12 @@ func (w *world) running(n int) *world {
 	return w
 }
 
+// at lets something happen at a second of the story.
+func (w *world) at(second int, event func(*world)) *world {
+	w.events[second] = event
+	return w
+}
+
 func (w *world) upgrade() *world {
 	w.config = string(w.config[0] + 1)
 	w.backoff = Backoff{}
@@ -62,7 +84,7 @@ func (w *world) instances() []Instance {
 	for _, t := range w.tasks {
 		seen = append(seen, Instance{
 			Name: t.name(), Slot: t.slot, Current: t.config == w.config,
-			Condition: t.condition, Healthy: t.healthy, Started: t.started,
+			Condition: t.condition, Healthy: t.healthy, Started: t.started, Group: strconv.Itoa(t.node()),
 		})
 	}
 	return seen
@@ -85,12 +107,35 @@ func (w *world) act(p Plan) {
 		w.tasks = slices.DeleteFunc(w.tasks, gone)
 		for _, t := range w.tasks {
 			if t.name() == k.Name {
-				t.condition, t.healthy = Stopping, false
+				t.told = t.condition == Unreachable || t.condition == Lost
+				if !t.told {
+					t.condition, t.healthy = Stopping, false
+				}
 			}
 		}
 	}
+	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.told && t.condition == Lost })
 	for _, slot := range p.Launch {
 		w.tasks = append(w.tasks, &task{config: w.config, slot: slot, condition: Staging, started: w.now})
+	}
+}
+
+// loseNode lets a node not answer any more.
+func (w *world) loseNode(n int) {
+	if _, is := w.lost[n]; !is {
+		w.lost[n] = w.now
+	}
+}
+
+// healNode brings a node back: its tasks run on, or are gone where they were
+// told to stop.
+func (w *world) healNode(n int) {
+	delete(w.lost, n)
+	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.node() == n && t.told })
+	for _, t := range w.tasks {
+		if t.node() == n && (t.condition == Unreachable || t.condition == Lost) {
+			t.condition, t.age = Running, 0
+		}
 	}
 }
 
@@ -100,6 +145,13 @@ func (w *world) tick() {
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.condition == Stopping })
 	for _, t := range w.tasks {
 		t.age++
+		if since, is := w.lost[t.node()]; is && t.condition != Stopping {
+			t.condition, t.healthy = Unreachable, false
+			if w.now.Sub(since) > time.Duration(w.patience)*time.Second {
+				t.condition = Lost
+			}
+			continue
+		}
 		switch {
 		case t.condition == Staging && w.crash != nil && w.crash(t.config):
 			t.condition, t.failedAt = Failing, w.now
@@ -122,14 +174,25 @@ func (w *world) healthy() int {
 	return n
 }
 
+// there is how many tasks there are, the lost left out.
+func (w *world) there() int {
+	n := 0
+	for _, t := range w.tasks {
+		if t.condition != Lost {
+			n++
+		}
+	}
+	return n
+}
+
 // done says that the app is as asked for.
 func (w *world) done() bool {
 	for _, t := range w.tasks {
-		if t.config != w.config || !t.healthy {
+		if t.condition != Lost && (t.config != w.config || !t.healthy) {
 			return false
 		}
 	}
-	return len(w.tasks) == w.target.Instances
+	return w.there() == w.target.Instances
 }
 
 // tell runs the world until it is done and writes down what happens.
@@ -139,12 +202,16 @@ func (w *world) tell(title string, seconds int) string {
 	minHealthy, maxCapacity := w.target.capacity()
 	fmt.Fprintf(&b, "# %d instances, {minimumHealthCapacity: %g, maximumOverCapacity: %g}: at least %d healthy, at most %d at once\n",
 		w.target.Instances, w.target.MinimumHealthCapacity, w.target.MaximumOverCapacity, minHealthy, maxCapacity)
-	fmt.Fprintf(&b, "# s staging, r running, H healthy, f failing, x stopping\n\n")
+	fmt.Fprintf(&b, "# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost\n\n")
+	last := slices.Max(append(slices.Collect(maps.Keys(w.events)), 0))
 	for second := range seconds {
+		if event := w.events[second]; event != nil {
+			event(w)
+		}
 		p := w.plan()
 		fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), describe(p, w.config))
 		w.act(p)
-		if w.done() {
+		if w.done() && (second > last || len(w.events) == 0) {
 			break
 		}
 		w.tick()
@@ -160,7 +227,7 @@ func (w *world) picture() string {
 		if groups[t.config] == "" {
 			configs = append(configs, t.config)
 		}
-		letter := map[Condition]string{Staging: "s", Running: "r", Failing: "f", Stopping: "x", Lost: "l", Ended: "e"}[t.condition]
+		letter := map[Condition]string{Staging: "s", Running: "r", Failing: "f", Stopping: "x", Lost: "l", Ended: "e", Unreachable: "u"}[t.condition]
 		if t.healthy {
 			letter = "H"
 		}
@@ -175,7 +242,7 @@ func (w *world) picture() string {
 
 func describe(p Plan, config string) string {
 	var parts []string
-	for _, why := range []Reason{Recover, Scale, Upgrade} {
+	for _, why := range []Reason{Recover, Timeout, Expunge, Scale, Upgrade} {
 		var names []string
 		for _, k := range p.Kill {
 			if k.Reason == why {

@@ -6,6 +6,7 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +41,12 @@ type Kubelet struct {
 	Client client.WithWatch
 	// Fate decides about a pod; nil lets all run.
 	Fate func(pod *corev1.Pod) Fate
+	// Node is where a pod goes; nil puts all on one.
+	Node func(pod *corev1.Pod) string
 	// Linger is how long a deleted pod stays.
 	Linger time.Duration
+	// Address is the one of all pods; one that leads nowhere if empty.
+	Address string
 
 	wait sync.WaitGroup
 }
@@ -85,13 +90,47 @@ func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
 	case fate == Unplaceable:
 	case pod.Spec.NodeName == "":
 		binding := &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: "node"}}
+		if k.Node != nil {
+			binding.Target.Name = k.Node(pod)
+		}
 		if err := k.Client.SubResource("binding").Create(ctx, pod, binding); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			panic(err)
 		}
 	case len(pod.Status.ContainerStatuses) == 0:
+		conditions := pod.Status.Conditions
 		pod.Status = status(pod, fate)
+		if k.Address != "" {
+			pod.Status.PodIP, pod.Status.PodIPs = k.Address, nil
+		}
+		pod.Status.Conditions = append(pod.Status.Conditions, conditions...)
+		judgeGates(pod)
+		k.update(ctx, pod)
+	case judgeGates(pod):
 		k.update(ctx, pod)
 	}
+}
+
+// judgeGates makes a pod whose container is ready ready as its readiness gates
+// are, and says whether that changed it.
+func judgeGates(pod *corev1.Pod) bool {
+	if len(pod.Spec.ReadinessGates) == 0 {
+		return false
+	}
+	open := map[corev1.PodConditionType]bool{}
+	for _, c := range pod.Status.Conditions {
+		open[c.Type] = c.Status == corev1.ConditionTrue
+	}
+	ready := corev1.ConditionFalse
+	if pod.Status.ContainerStatuses[0].Ready && !slices.ContainsFunc(pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return !open[g.ConditionType] }) {
+		ready = corev1.ConditionTrue
+	}
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady && c.Status != ready {
+			c.Status = ready
+			return true
+		}
+	}
+	return false
 }
 
 func (k *Kubelet) update(ctx context.Context, pod *corev1.Pod) {

@@ -60,8 +60,8 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port) (*
 	} else if ok {
 		c.WithSecurityContext(corev1ac.SecurityContext().WithRunAsUser(uid))
 	}
-	if len(spec.HealthChecks) > 0 {
-		withProbes(c, &spec.HealthChecks[0], ports)
+	if i := kubeletCheck(spec); i >= 0 {
+		withProbes(c, &spec.HealthChecks[i], ports)
 	}
 	return c, nil
 }

@@ -73,7 +73,7 @@ func assignPorts(app *v1alpha1.App, settings Settings, config string, slot int) 
 		}
 	}
 	if free.exhausted {
-		return nil, fmt.Errorf("ports: instance %d needs more ports than the %d there are for host networking", slot, settings.HostPorts.size())
+		return nil, fmt.Errorf("ports: instance %d needs more ports than the %d there are for host networking", slot, settings.HostPorts.Size())
 	}
 	return ports, nil
 }
@@ -98,7 +98,7 @@ func newPortSource(ports PortRange, seed string, slot int) *portSource {
 func (s *portSource) expect(perInstance int) { s.base = s.slot * perInstance }
 
 func (s *portSource) next() int32 {
-	size := s.ports.size()
+	size := s.ports.Size()
 	if size <= 0 || s.used >= size {
 		s.exhausted = true
 		return s.ports.First

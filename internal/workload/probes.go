@@ -5,12 +5,10 @@ package workload
 
 import (
 	"math"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
@@ -69,22 +67,13 @@ func probe(h *v1alpha1.HealthCheck, ports []port) *corev1ac.ProbeApplyConfigurat
 	case v1alpha1.HealthCommand:
 		return p.WithExec(corev1ac.ExecAction().WithCommand("/bin/sh", "-c", escape(h.Command.Value)))
 	case v1alpha1.HealthTCP, v1alpha1.HealthMesosTCP:
-		return p.WithTCPSocket(corev1ac.TCPSocketAction().WithPort(checkedPort(h, ports)))
+		return p.WithTCPSocket(corev1ac.TCPSocketAction().WithPort(intstr.FromInt32(checkedPort(h.Port, h.PortIndex, ports))))
 	case v1alpha1.HealthHTTP, v1alpha1.HealthHTTPS, v1alpha1.HealthMesosHTTP, v1alpha1.HealthMesosHTTPS:
 	}
-	get := corev1ac.HTTPGetAction().WithPort(checkedPort(h, ports)).WithScheme(corev1.URISchemeHTTP).
-		WithPath("/" + strings.TrimPrefix(ptr.Deref(h.Path, ""), "/"))
+	get := corev1ac.HTTPGetAction().WithPort(intstr.FromInt32(checkedPort(h.Port, h.PortIndex, ports))).WithScheme(corev1.URISchemeHTTP).
+		WithPath(checkedPath(h.Path))
 	if h.Protocol == v1alpha1.HealthHTTPS || h.Protocol == v1alpha1.HealthMesosHTTPS {
 		get.WithScheme(corev1.URISchemeHTTPS)
 	}
 	return p.WithHTTPGet(get)
-}
-
-// checkedPort is the port a health check goes to. The index is within the
-// ports: Unsupported has refused others.
-func checkedPort(h *v1alpha1.HealthCheck, ports []port) intstr.IntOrString {
-	if h.Port != nil {
-		return intstr.FromInt32(*h.Port)
-	}
-	return intstr.FromInt32(ports[ptr.Deref(h.PortIndex, 0)].container)
 }

@@ -3,7 +3,11 @@
 
 package workload
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
 
 // Settings are what the operator of a datacenter decides for all Apps.
 type Settings struct {
@@ -14,6 +18,11 @@ type Settings struct {
 	// ContainerNetworks are the names of networks of mode container that mean
 	// the cluster's pod network.
 	ContainerNetworks []string
+	// ServicePorts are given to ports whose app asks for any service port.
+	ServicePorts PortRange
+	// TaskLaunchTimeout is how long a task may fail to start, such as for an
+	// image that can't be pulled, before it is launched anew.
+	TaskLaunchTimeout time.Duration
 	// GPUResource is the extended resource that counts GPUs; nvidia.com/gpu if empty.
 	GPUResource string
 }
@@ -30,10 +39,13 @@ func DefaultSettings() Settings {
 		HostPorts:         PortRange{First: 20001, Last: 29999},
 		ContainerNetworks: []string{"dcos"},
 		GPUResource:       "nvidia.com/gpu",
+		ServicePorts:      PortRange{First: 10000, Last: 20000},
+		TaskLaunchTimeout: 5 * time.Minute,
 	}
 }
 
-func (r PortRange) size() int { return int(r.Last-r.First) + 1 }
+// Size is the number of ports of the range.
+func (r PortRange) Size() int { return int(r.Last-r.First) + 1 }
 
 func (s Settings) gpuResource() corev1.ResourceName {
 	if s.GPUResource == "" {

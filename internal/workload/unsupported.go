@@ -23,18 +23,12 @@ func Unsupported(app *v1alpha1.App, settings Settings) []string {
 	u.add(len(s.Fetch) > 0, "spec.fetch", "fetching files")
 	u.add(len(s.Secrets) > 0, "spec.secrets", "secrets")
 	u.add(len(s.Dependencies) > 0, "spec.dependencies", "dependencies")
-	u.add(len(s.ReadinessChecks) > 0, "spec.readinessChecks", "readiness checks")
-	u.add(s.Check != nil, "spec.check", "checks beside health checks")
 	for i := range s.Env {
 		u.add(s.Env[i].Secret != nil, fmt.Sprintf("spec.env[%s].secret", s.Env[i].Name), "secrets")
 	}
-	if x := s.UnreachableStrategy; x != nil {
-		u.add(ptr.Deref(x.InactiveAfterSeconds, 0) > 0 || ptr.Deref(x.ExpungeAfterSeconds, 0) > 0,
-			"spec.unreachableStrategy", "delays before a lost task is replaced")
-	}
 	u.container(s.Container)
 	u.networks(s, settings)
-	u.health(s)
+	u.checks(s)
 	return *u
 }
 
@@ -86,18 +80,53 @@ func (u *refusals) vips(labels map[string]v1alpha1.LabelValue, field string) {
 	}
 }
 
-func (u *refusals) health(s *v1alpha1.AppSpec) {
-	u.add(len(s.HealthChecks) > 1, "spec.healthChecks", "more than one health check")
+func (u *refusals) checks(s *v1alpha1.AppSpec) {
+	ports := portsOf(s)
+	missing := func(number, index *int32) bool {
+		return number == nil && int(ptr.Deref(index, 0)) >= len(ports)
+	}
+	commands := 0
 	for i := range s.HealthChecks {
 		h := &s.HealthChecks[i]
-		field := fmt.Sprintf("spec.healthChecks[%d]", i)
-		u.add(ptr.Deref(h.IgnoreHTTP1xx, false), field+".ignoreHttp1xx", "ignoring informational answers")
-		u.add(h.IPProtocol == "IPv6", field+".ipProtocol", "a health check by IPv6")
-		ports := len(s.PortDefinitions)
-		if !s.OnHostNetwork() && s.Container != nil {
-			ports = len(s.Container.PortMappings)
+		if h.Protocol == v1alpha1.HealthCommand {
+			commands++
+			continue
 		}
-		u.add(h.Protocol != v1alpha1.HealthCommand && h.Port == nil && int(ptr.Deref(h.PortIndex, 0)) >= ports,
-			field+".portIndex", "a health check of a port the app does not have")
+		u.add(missing(h.Port, h.PortIndex), fmt.Sprintf("spec.healthChecks[%d].portIndex", i), "a health check of a port the app does not have")
 	}
+	// The kubelet has one set of probes, and Mesos took the first command only.
+	u.add(commands > 1, "spec.healthChecks", "more than one health check of protocol COMMAND: the kubelet makes one such check of a task")
+	for i := range s.ReadinessChecks {
+		name := s.ReadinessChecks[i].PortName
+		u.add(!slices.Contains(ports, name), fmt.Sprintf("spec.readinessChecks[%d].portName", i),
+			fmt.Sprintf("a readiness check of the port %q, which the app does not have", name))
+	}
+	switch c := s.Check; {
+	case c == nil:
+	case c.Exec != nil:
+		// A probe of the kubelet would end the task or take it from Services.
+		u.add(true, "spec.check.exec", "a command as a check: nothing but the kubelet's probes, which act on what they find, runs commands in a task")
+	case c.TCP != nil:
+		u.add(missing(c.TCP.Port, c.TCP.PortIndex), "spec.check.tcp.portIndex", "a check of a port the app does not have")
+	case c.HTTP != nil:
+		u.add(missing(c.HTTP.Port, c.HTTP.PortIndex), "spec.check.http.portIndex", "a check of a port the app does not have")
+	}
+}
+
+// portsOf are the names of the ports of an app, "" for those without.
+func portsOf(s *v1alpha1.AppSpec) []string {
+	var names []string
+	if s.OnHostNetwork() {
+		for i := range s.PortDefinitions {
+			names = append(names, ptr.Deref(s.PortDefinitions[i].Name, ""))
+		}
+		return names
+	}
+	if s.Container == nil {
+		return nil
+	}
+	for i := range s.Container.PortMappings {
+		names = append(names, ptr.Deref(s.Container.PortMappings[i].Name, ""))
+	}
+	return names
 }

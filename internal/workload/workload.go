@@ -72,6 +72,14 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
 		annotations[v1alpha1.IDAnnotation] = id
 	}
+	if checks := managerChecks(&app.Spec, ports); len(checks) > 0 {
+		raw, err := json.Marshal(checks)
+		if err != nil {
+			return nil, fmt.Errorf("encode checks: %w", err)
+		}
+		annotations[v1alpha1.ChecksAnnotation] = string(raw)
+		spec.WithReadinessGates(readinessGates(checks)...)
+	}
 	labels := Labels(app)
 	labels[v1alpha1.ConfigLabel] = config
 	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)
@@ -137,8 +145,8 @@ func gracePeriod(spec *v1alpha1.AppSpec) int64 {
 	return 3
 }
 
-// tolerations are those for the roles of nodes the app accepts, and those that
-// replace the tasks of a lost node as soon as Kubernetes declares it lost.
+// tolerations are those for the roles of nodes the app accepts, for nodes with
+// GPUs, and for lost nodes.
 func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.TolerationApplyConfiguration {
 	var all []*corev1ac.TolerationApplyConfiguration
 	for _, role := range spec.AcceptedResourceRoles {
@@ -151,19 +159,26 @@ func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.Tolerati
 		all = append(all, corev1ac.Toleration().WithKey(string(settings.gpuResource())).
 			WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoSchedule))
 	}
-	for _, taint := range []string{corev1.TaintNodeUnreachable, corev1.TaintNodeNotReady} {
-		t := corev1ac.Toleration().WithKey(taint).WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoExecute)
-		if !waitsForNode(spec) {
-			t.WithTolerationSeconds(0)
-		}
-		all = append(all, t)
-	}
-	return all
+	return append(all, lostNodeTolerations(spec)...)
 }
 
-func waitsForNode(spec *v1alpha1.AppSpec) bool {
-	u := spec.UnreachableStrategy
-	return u != nil && u.Disabled != nil && *u.Disabled
+// notReadySeconds is Kubernetes' own patience with a node that answers, but is
+// not ready: Mesos knew no such state, its tasks stayed.
+const notReadySeconds = 300
+
+// lostNodeTolerations let Kubernetes give up tasks when expungeAfterSeconds say
+// so, with the manager down as well: a node that returns then stops them. That
+// their successors start earlier is for the controller.
+func lostNodeTolerations(spec *v1alpha1.AppSpec) []*corev1ac.TolerationApplyConfiguration {
+	unreachable := corev1ac.Toleration().WithKey(corev1.TaintNodeUnreachable).
+		WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoExecute)
+	notReady := corev1ac.Toleration().WithKey(corev1.TaintNodeNotReady).
+		WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoExecute)
+	if _, expunge, waits := spec.Unreachable(); !waits {
+		unreachable.WithTolerationSeconds(int64(expunge.Seconds()))
+		notReady.WithTolerationSeconds(max(notReadySeconds, int64(expunge.Seconds())))
+	}
+	return []*corev1ac.TolerationApplyConfiguration{unreachable, notReady}
 }
 
 // nodeSelector keeps an app that accepts one reserved role only on nodes of it.

@@ -1,6 +1,6 @@
 # a task that ends at once is relaunched, later and later
 # 1 instances, {minimumHealthCapacity: 1, maximumOverCapacity: 1}: at least 1 healthy, at most 2 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s                           deploy: launch a0
    1s  a:f                      wait 1s

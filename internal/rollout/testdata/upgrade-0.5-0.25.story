@@ -1,6 +1,6 @@
 # half the capacity stays, a quarter is added
 # 4 instances, {minimumHealthCapacity: 0.5, maximumOverCapacity: 0.25}: at least 2 healthy, at most 5 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:HHHH                   upgrade: kill a3 a2; upgrade: launch b0
    1s  a:HH b:r                 upgrade: launch b1 b2

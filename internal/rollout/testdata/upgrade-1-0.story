@@ -1,6 +1,6 @@
 # no room above, no loss below: one instance more is allowed
 # 4 instances, {minimumHealthCapacity: 1, maximumOverCapacity: 0}: at least 4 healthy, at most 4 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:HHHH                   upgrade: launch b0
    1s  a:HHHH b:r               

@@ -1,6 +1,6 @@
 # an upgrade that also asks for more
 # 5 instances, {minimumHealthCapacity: 1, maximumOverCapacity: 0}: at least 5 healthy, at most 5 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:HH                     upgrade: launch b0 b1 b2
    1s  a:HH b:rrr               

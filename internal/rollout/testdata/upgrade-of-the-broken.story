@@ -1,6 +1,6 @@
 # no old instance is healthy, and there is no room: Marathon would wait for ever
 # 3 instances, {minimumHealthCapacity: 1, maximumOverCapacity: 0}: at least 3 healthy, at most 3 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:rrr                    upgrade: kill a2
    1s  a:rr                     upgrade: launch b0

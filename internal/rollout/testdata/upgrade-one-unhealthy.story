@@ -1,6 +1,6 @@
 # the unhealthy one goes first
 # 4 instances, {minimumHealthCapacity: 0.5, maximumOverCapacity: 0}: at least 2 healthy, at most 4 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:rHHH                   upgrade: kill a0
    1s  a:HHH                    upgrade: kill a3; upgrade: launch b0

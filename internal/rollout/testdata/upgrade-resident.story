@@ -1,6 +1,6 @@
 # residents can't run beside their successors: one goes first
 # 3 instances, {minimumHealthCapacity: 1, maximumOverCapacity: 0}: at least 3 healthy, at most 3 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:HHH                    upgrade: kill a2
    1s  a:HH                     upgrade: launch b0

@@ -1,6 +1,6 @@
 # the new configuration crashes: the old keeps its minimum, launches are delayed more and more
 # 2 instances, {minimumHealthCapacity: 1, maximumOverCapacity: 0.5}: at least 2 healthy, at most 3 at once
-# s staging, r running, H healthy, f failing, x stopping
+# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost
 
    0s  a:HH                     upgrade: launch b0
    1s  a:HH b:f                 wait 1s

@@ -31,6 +31,9 @@ Pages of the server:
   /health/on, /off    switch it (POST)
   /delay?for=2s       answers after that time
   /exit?code=1        ends the process with that code
+  /answer?code=404    answers with that status
+  /requests           the number of requests by path, as JSON
+  /close?port=81      stops listening on a port (POST)
 
 Environment of the server:
   PORTS          ports to listen on beside 80, separated by commas, where -listen is not given

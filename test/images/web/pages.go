@@ -7,10 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,9 +23,16 @@ type app struct {
 	started time.Time
 	sick    atomic.Bool
 	exit    func(code int)
+
+	lock sync.Mutex
+	// requests counts them by path, listeners are by port.
+	requests  map[string]int
+	listeners map[string]io.Closer
 }
 
-func newApp(started time.Time) *app { return &app{started: started, exit: os.Exit} }
+func newApp(started time.Time) *app {
+	return &app{started: started, exit: os.Exit, requests: map[string]int{}, listeners: map[string]io.Closer{}}
+}
 
 // lifetime fires when the app is to end by itself, if ever.
 func (*app) lifetime() <-chan time.Time {
@@ -78,7 +88,55 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("POST /health/{state}", a.setHealth)
 	mux.HandleFunc("/delay", delay)
 	mux.HandleFunc("/exit", a.end)
-	return mux
+	mux.HandleFunc("/answer", answerCode)
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.counted()) })
+	mux.HandleFunc("POST /close", a.closePort)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.count(r.URL.Path)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (a *app) count(path string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	if _, is := a.requests[path]; is || len(a.requests) < 100 {
+		a.requests[path]++
+	}
+}
+
+func (a *app) counted() map[string]int {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	return maps.Clone(a.requests)
+}
+
+// closePort stops listening on a port; connections there are stay.
+func (a *app) closePort(w http.ResponseWriter, r *http.Request) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	port := r.FormValue("port")
+	listener := a.listeners[port]
+	if listener == nil {
+		http.Error(w, "port is one that is listened on", http.StatusNotFound)
+		return
+	}
+	delete(a.listeners, port)
+	if err := listener.Close(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, "closed", port)
+}
+
+// answerCode answers with any status there is.
+func answerCode(w http.ResponseWriter, r *http.Request) {
+	code, err := strconv.Atoi(r.FormValue("code"))
+	if err != nil || code < 101 || code > 599 {
+		http.Error(w, "code is a status", http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(code)
 }
 
 func (a *app) health(w http.ResponseWriter, _ *http.Request) {

@@ -53,11 +53,12 @@ func serve(ctx context.Context, args []string) error {
 			return err
 		}
 		fmt.Println("listening on", listener.Addr())
+		a.listens(listener)
 		if *secure {
 			listener = tls.NewListener(listener, server.TLSConfig)
 		}
 		go func() {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				failed <- err
 			}
 		}()
@@ -74,6 +75,14 @@ func serve(ctx context.Context, args []string) error {
 
 // drain goes on serving until everybody has heard that this task goes away,
 // and ends when the requests under way are answered.
+func (a *app) listens(listener net.Listener) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	if address, is := listener.Addr().(*net.TCPAddr); is {
+		a.listeners[strconv.Itoa(address.Port)] = listener
+	}
+}
+
 func drain(server *http.Server) error {
 	fmt.Println("draining")
 	time.Sleep(duration("DRAIN_SECONDS", time.Second))

@@ -44,6 +44,10 @@ func TestPages(t *testing.T) {
 		{"GET", "/delay?for=1ms", 200, "1ms"},
 		{"GET", "/delay?for=ever", 400, ""},
 		{"GET", "/exit?code=x", 400, ""},
+		{"GET", "/answer?code=418", 418, ""},
+		{"GET", "/answer?code=x", 400, ""},
+		{"GET", "/requests", 200, `"/delay":2`},
+		{"POST", "/close?port=1", 404, ""},
 		{"POST", "/exit?code=7", 200, "exit 7"},
 	}
 	for _, step := range steps {
@@ -207,4 +211,30 @@ func eventually(t *testing.T, is func() bool) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatal("never happened")
+}
+
+func TestClosePort(t *testing.T) {
+	t.Setenv("DRAIN_SECONDS", "0")
+	stays, goes := freeAddress(t), freeAddress(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, []string{"-listen", stays + "," + goes}, io.Discard) }()
+	eventually(t, func() bool { return run(t.Context(), []string{"get", "http://" + goes + "/"}, io.Discard) == nil })
+	_, port, _ := net.SplitHostPort(goes)
+	response, err := http.Post("http://"+stays+"/close?port="+port, "", nil)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatal(response, err)
+	}
+	_ = response.Body.Close()
+	if connection, err := net.Dial("tcp", goes); err == nil {
+		_ = connection.Close()
+		t.Error("still listening")
+	}
+	if err := run(t.Context(), []string{"get", "http://" + stays + "/"}, io.Discard); err != nil {
+		t.Errorf("the other port: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

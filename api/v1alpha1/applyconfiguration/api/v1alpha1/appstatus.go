@@ -42,6 +42,9 @@ type AppStatusApplyConfiguration struct {
 	TasksHealthy *int32 `json:"tasksHealthy,omitempty"`
 	// tasksUnhealthy is how many running tasks do not.
 	TasksUnhealthy *int32 `json:"tasksUnhealthy,omitempty"`
+	// servicePorts are the service ports of the App, one for each of its ports:
+	// those of the spec, and where that asks for any, those it was given. It keeps them.
+	ServicePorts []int32 `json:"servicePorts,omitempty"`
 	// backoff is the state of the launch delay, while there is one.
 	Backoff *LaunchBackoffApplyConfiguration `json:"backoff,omitempty"`
 	// lastTaskFailure is the last failure of a task of this App.
@@ -160,6 +163,16 @@ func (b *AppStatusApplyConfiguration) WithTasksHealthy(value int32) *AppStatusAp
 // If called multiple times, the TasksUnhealthy field is set to the value of the last call.
 func (b *AppStatusApplyConfiguration) WithTasksUnhealthy(value int32) *AppStatusApplyConfiguration {
 	b.TasksUnhealthy = &value
+	return b
+}
+
+// WithServicePorts adds the given value to the ServicePorts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ServicePorts field.
+func (b *AppStatusApplyConfiguration) WithServicePorts(values ...int32) *AppStatusApplyConfiguration {
+	for i := range values {
+		b.ServicePorts = append(b.ServicePorts, values[i])
+	}
 	return b
 }
 

@@ -1,7 +1,7 @@
 // Copyright The kdcos Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package workload
 
 import (
 	"cmp"
@@ -10,10 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 // funnel are the reasons for which Marathon declines offers, in the order in
@@ -23,10 +19,12 @@ var funnel = []string{
 	"InsufficientCpus", "InsufficientMemory", "InsufficientDisk", "InsufficientGpus", "InsufficientPorts", "DeclinedScarceResources",
 }
 
-// declined is a reason for which nodes do not take a pod, and how many.
-type declined struct {
-	reason string
-	nodes  int
+// Declined is a reason for which nodes do not take a pod.
+type Declined struct {
+	// Reason is Marathon's word for it, or the scheduler's where it has none.
+	Reason string
+	// Nodes is how many nodes it keeps.
+	Nodes int
 }
 
 var (
@@ -35,31 +33,32 @@ var (
 	taint     = regexp.MustCompile(`untolerated taint(?:\(s\))? \{([^:}]*)`)
 )
 
-// funnelOf reads a message of the scheduler as Marathon would have said it:
-// of how many nodes each reason keeps how many. nodes is 0 if it can't be read.
-func funnelOf(pod *corev1.Pod, message string) (all []declined, nodes int) {
+// Funnel reads a message of the scheduler as Marathon would have said it: of how
+// many nodes each reason keeps how many. constrained says that the pod has
+// constraints beside its role. nodes is 0 if the message can't be read.
+func Funnel(message string, constrained bool) (all []Declined, nodes int) {
 	head := available.FindStringSubmatch(message)
 	if head == nil {
 		return nil, 0
 	}
 	nodes, _ = strconv.Atoi(head[1])
-	for _, part := range strings.Split(strings.TrimSuffix(shortMessage(message[len(head[0]):]), "."), ", ") {
+	for _, part := range strings.Split(strings.TrimSuffix(SchedulerWords(message[len(head[0]):]), "."), ", ") {
 		m := counted.FindStringSubmatch(part)
 		if m == nil {
 			// About no node in particular.
 			m = []string{"", head[1], part}
 		}
 		n, _ := strconv.Atoi(m[1])
-		all = add(all, declined{reason: marathonReason(pod, m[2]), nodes: n})
+		all = merge(all, Declined{Reason: marathonReason(m[2], constrained), Nodes: n})
 	}
-	slices.SortStableFunc(all, func(a, b declined) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(all, func(a, b Declined) int { return cmp.Compare(rank(a), rank(b)) })
 	return all, nodes
 }
 
-func add(all []declined, d declined) []declined {
+func merge(all []Declined, d Declined) []Declined {
 	for i := range all {
-		if all[i].reason == d.reason {
-			all[i].nodes += d.nodes
+		if all[i].Reason == d.Reason {
+			all[i].Nodes += d.Nodes
 			return all
 		}
 	}
@@ -67,8 +66,8 @@ func add(all []declined, d declined) []declined {
 }
 
 // rank is the place in the funnel; what Marathon does not know comes last.
-func rank(d declined) int {
-	if i := slices.Index(funnel, d.reason); i >= 0 {
+func rank(d Declined) int {
+	if i := slices.Index(funnel, d.Reason); i >= 0 {
 		return i
 	}
 	return len(funnel)
@@ -76,7 +75,7 @@ func rank(d declined) int {
 
 // marathonReason finds Marathon's word for one of the scheduler's reasons. Of
 // those without one the scheduler's own is kept.
-func marathonReason(pod *corev1.Pod, reason string) string {
+func marathonReason(reason string, constrained bool) string {
 	if m := taint.FindStringSubmatch(reason); m != nil {
 		switch {
 		case strings.HasPrefix(m[1], "node.kubernetes.io/"):
@@ -99,8 +98,8 @@ func marathonReason(pod *corev1.Pod, reason string) string {
 		}
 		return reason
 	}
-	if strings.Contains(reason, "node affinity/selector") && pod.Spec.NodeSelector[v1alpha1.NodeRoleLabel] != "" && pod.Spec.Affinity == nil {
-		return "UnfulfilledRole" // constraints are affinities: the selector is for the role
+	if strings.Contains(reason, "node affinity/selector") && !constrained {
+		return "UnfulfilledRole" // nothing else selects nodes
 	}
 	for _, known := range []struct{ part, reason string }{
 		{"untolerated taint", "UnfulfilledRole"}, // not told which
@@ -118,8 +117,9 @@ func marathonReason(pod *corev1.Pod, reason string) string {
 	return reason
 }
 
-// shortMessage leaves away what the scheduler says about preemption.
-func shortMessage(message string) string {
+// SchedulerWords is a message of the scheduler without what it says about
+// preemption and devices.
+func SchedulerWords(message string) string {
 	for _, end := range []string{" preemption: ", " no new claims to deallocate"} {
 		if i := strings.Index(message, end); i > 0 {
 			message = message[:i]
@@ -128,11 +128,11 @@ func shortMessage(message string) string {
 	return strings.TrimSpace(message)
 }
 
-// say writes a funnel as one line.
-func say(all []declined, nodes int) string {
+// SayFunnel writes a funnel as one line.
+func SayFunnel(all []Declined, nodes int) string {
 	parts := make([]string, 0, len(all))
 	for _, d := range all {
-		parts = append(parts, fmt.Sprintf("%s %d", d.reason, d.nodes))
+		parts = append(parts, fmt.Sprintf("%s %d", d.Reason, d.Nodes))
 	}
 	return fmt.Sprintf("%s, of %d nodes", strings.Join(parts, ", "), nodes)
 }

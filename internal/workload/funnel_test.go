@@ -1,23 +1,17 @@
 // Copyright The kdcos Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package workload
 
 import (
 	"testing"
-
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 // TestFunnel reads the scheduler's messages in Marathon's words.
 func TestFunnel(t *testing.T) {
-	public := corev1.PodSpec{NodeSelector: map[string]string{v1alpha1.NodeRoleLabel: v1alpha1.RolePublic}}
-	constrained := corev1.PodSpec{NodeSelector: public.NodeSelector, Affinity: &corev1.Affinity{}}
 	for _, test := range []struct {
 		name, message string
-		spec          corev1.PodSpec
+		constrained   bool
 		want          string
 	}{
 		{
@@ -37,11 +31,11 @@ func TestFunnel(t *testing.T) {
 			want: "UnfulfilledRole 2, AgentMaintenance 3, DeclinedScarceResources 1, of 6 nodes",
 		},
 		{
-			name: "selector for a role", message: "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", spec: public,
+			name: "selector for a role", message: "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
 			want: "UnfulfilledRole 3, of 3 nodes",
 		},
 		{
-			name: "affinity for a constraint", message: "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", spec: constrained,
+			name: "affinity for a constraint", message: "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", constrained: true,
 			want: "UnfulfilledConstraint 3, of 3 nodes",
 		},
 		{
@@ -65,12 +59,23 @@ func TestFunnel(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if all, nodes := funnelOf(&corev1.Pod{Spec: test.spec}, test.message); nodes > 0 {
-				got = say(all, nodes)
+			if all, nodes := Funnel(test.message, test.constrained); nodes > 0 {
+				got = SayFunnel(all, nodes)
 			}
 			if got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
 	}
+}
+
+func FuzzFunnel(f *testing.F) {
+	f.Add("0/6 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 Insufficient cpu. preemption: none", true)
+	f.Add("0/99999999999999999999 nodes are available: 1, 2, 3", false)
+	f.Fuzz(func(t *testing.T, message string, constrained bool) {
+		all, nodes := Funnel(message, constrained)
+		if nodes == 0 && SayFunnel(all, nodes) == "" {
+			t.Errorf("%q says nothing", message)
+		}
+	})
 }

@@ -1,0 +1,73 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apps
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kdcos/kdcos/internal/index"
+)
+
+// unreachableNodes are the nodes that do not answer, and since when.
+func (r *Reconciler) unreachableNodes(ctx context.Context) (map[string]time.Time, error) {
+	var nodes corev1.NodeList
+	if err := r.Client.List(ctx, &nodes, index.UnreachableNodes()); err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	lost := make(map[string]time.Time, len(nodes.Items))
+	for i := range nodes.Items {
+		if since, is := index.UnreachableSince(&nodes.Items[i]); is {
+			lost[nodes.Items[i].Name] = since
+		}
+	}
+	return lost, nil
+}
+
+// appsOn are the Apps with pods on a node.
+func (r *Reconciler) appsOn(ctx context.Context, node client.Object) []reconcile.Request {
+	var pods corev1.PodList
+	if err := r.Client.List(ctx, &pods, index.OnNode(node.GetName())); err != nil {
+		log.FromContext(ctx).Error(err, "list the pods of a node", "node", node.GetName())
+		return nil
+	}
+	seen := map[types.UID]bool{}
+	var requests []reconcile.Request
+	for i := range pods.Items {
+		owner := metav1.GetControllerOfNoCopy(&pods.Items[i])
+		if owner == nil || seen[owner.UID] {
+			continue
+		}
+		seen[owner.UID] = true
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: pods.Items[i].Namespace, Name: owner.Name}})
+	}
+	return requests
+}
+
+// reachability lets through that a node is lost, or is back.
+func reachability() predicate.Predicate {
+	lost := func(obj client.Object) bool {
+		node, is := obj.(*corev1.Node)
+		if !is {
+			return false
+		}
+		_, is = index.UnreachableSince(node)
+		return is
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return lost(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return lost(e.ObjectOld) != lost(e.ObjectNew) },
+		DeleteFunc: func(event.DeleteEvent) bool { return true },
+	}
+}
