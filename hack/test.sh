@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the parts of the tests that it is told to: unit, localcluster, fuzz, e2e.
+# Runs the parts of the tests that it is told to: unit, localcluster, fuzz, scale, e2e.
 # All of them run, whatever fails; at the end it says what was left out and
 # why, and repeats the results by package. Run by `make test` and its like.
 #   TESTFLAGS   further flags for go test, such as -race
@@ -48,6 +48,14 @@ test_fuzz() {
   done < <(git grep --untracked -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' ':!hack' | sed 's/func //')
 }
 
+test_scale() {
+  if [ "$(uname)" != Linux ]; then
+    leave_out "measurements" "simulated nodes run on Linux only"
+    return
+  fi
+  run go run ./test/scale -quick -check smoke
+}
+
 test_e2e() {
   if ! compgen -G 'test/e2e/*_test.go' >/dev/null; then
     leave_out "end-to-end tests" "there are none yet"
@@ -79,6 +87,7 @@ for part in "$@"; do
     unit) test_unit ;;
     localcluster) test_localcluster ;;
     fuzz) test_fuzz ;;
+    scale) test_scale ;;
     e2e) test_e2e ;;
     *) echo "no such part" && failed=1 ;;
   esac

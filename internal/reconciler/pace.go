@@ -41,6 +41,14 @@ type pace[T Object] struct {
 	first *change[T]
 }
 
+// progressing is a kind whose progress may be written later than it is made.
+type progressing[T Object] interface {
+	// OnlyProgressed says that nothing is in the status that would be lost.
+	OnlyProgressed(since T) bool
+	// TakeStatus takes over the status of an earlier pass.
+	TakeStatus(of T)
+}
+
 // change is a change of status.
 type change[T Object] struct{ before, after T }
 
@@ -58,17 +66,16 @@ func (p *pacer[T]) resting(name types.NamespacedName) time.Duration {
 	return 0
 }
 
-// missed returns the first status of an object that has changed since, but for
-// which that status was never written.
-func (p *pacer[T]) missed(name types.NamespacedName, obj T) *change[T] {
+// unwritten returns the first status of an object while it waits to be written,
+// and whether it missed its time: the object has changed since.
+func (p *pacer[T]) unwritten(obj T) (first *change[T], missed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	one := p.known[name]
-	if one == nil || one.first == nil || one.first.before.GetUID() != obj.GetUID() ||
-		one.first.before.GetResourceVersion() == obj.GetResourceVersion() {
-		return nil
+	one := p.known[client.ObjectKeyFromObject(obj)]
+	if one == nil || one.first == nil || one.first.before.GetUID() != obj.GetUID() {
+		return nil, false
 	}
-	return one.first
+	return one.first, one.first.before.GetResourceVersion() != obj.GetResourceVersion()
 }
 
 // wait is how long the change may wait for a further one; 0 is not at all.
@@ -134,7 +141,7 @@ func (p *pacer[T]) of(name types.NamespacedName) *pace[T] {
 // onlyProgress says that nothing is lost and nobody misled if the change is
 // written a little later, or never because the next came first.
 func (c *change[T]) onlyProgress() bool {
-	kind, ok := any(c.after).(interface{ OnlyProgressed(since T) bool })
+	kind, ok := any(c.after).(progressing[T])
 	if !ok || !kind.OnlyProgressed(c.before) || meta.FindStatusCondition(c.after.GetConditions(), v1alpha1.ConditionReconciling) == nil {
 		return false
 	}

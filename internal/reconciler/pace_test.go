@@ -39,7 +39,12 @@ func TestDeploymentThatGoesWellIsWrittenOnce(t *testing.T) {
 	s := newStage(t)
 	s.outcome = &NotReady{Reason: "Deploying", Message: "0 of 2"}
 	for n := range int32(3) {
-		s.look = running(n)
+		s.look = func(app *v1alpha1.App) {
+			if version := app.Status.Version; n > 0 && version != "v1" {
+				t.Errorf("pass %d: what was decided is forgotten: %q", n, version)
+			}
+			running(n)(app)
+		}
 		patches, after := s.passes(t)
 		if want := time.Second - time.Duration(n)*100*time.Millisecond; patches != 0 || after != want {
 			t.Errorf("pass %d: %d writes, look again after %s, want %s", n, patches, after, want)

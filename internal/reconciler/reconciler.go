@@ -115,10 +115,15 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 	if r.pacer.old(obj) {
 		return reconcile.Result{}, nil
 	}
-	if missed := r.pacer.missed(req.NamespacedName, obj); missed != nil {
-		return reconcile.Result{}, r.catchUp(ctx, missed)
+	first, missed := r.pacer.unwritten(obj)
+	if missed {
+		return reconcile.Result{}, r.catchUp(ctx, first)
 	}
 	before, _ := obj.DeepCopyObject().(T)
+	if kind, ok := any(obj).(progressing[T]); ok && first != nil {
+		// What was decided then holds.
+		kind.TakeStatus(first.after)
+	}
 	result, err := r.inner.Reconcile(ctx, obj)
 	if apierrors.IsConflict(err) {
 		// Somebody was faster: what we saw is old.
