@@ -36,12 +36,13 @@ verify: $(LINT_TOOLS) ## Regenerate, lint, and fail on any difference
 
 ##@ Code
 
-generate: $(BIN)/controller-gen ## Generate code, definitions, roles and the chart's copies of them
+generate: $(BIN)/controller-gen ## Generate code, definitions, roles and the chart's copies, of policies too
 	controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt \
 		crd:allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd
 	controller-gen rbac:roleName=kdcos-manager paths=./controllers/... output:rbac:dir=config/rbac
-	rm -rf charts/kdcos/files && mkdir -p charts/kdcos/files/crds
+	rm -rf charts/kdcos/files && mkdir -p charts/kdcos/files/{crds,policy}
 	cp config/crd/*.yaml charts/kdcos/files/crds/
+	cp config/policy/*.yaml charts/kdcos/files/policy/
 	cp config/rbac/role.yaml charts/kdcos/files/
 
 fmt: $(BIN)/golangci-lint ## Format the code

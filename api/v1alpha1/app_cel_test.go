@@ -146,6 +146,9 @@ var appRules = map[string][]ruleCase{
 		{"cmd: sleep 9, cpus: 2, resourceLimits: {cpus: '1.5'}", "resourceLimits.cpus must be at least cpus, or unlimited"},
 		{"cmd: sleep 9, resourceLimits: {mem: 127}", "resourceLimits.mem must be at least mem, or unlimited"},
 		{"cmd: sleep 9, resourceLimits: {mem: '127.9'}", "resourceLimits.mem must be at least mem, or unlimited"},
+		{"cmd: sleep 9, resourceLimits: {cpus: 2147483647, mem: '2147483648'}", ""},
+		{"cmd: sleep 9, resourceLimits: {cpus: 2147483648}", "a limit over 2147483647 is written as a string"},
+		{"cmd: sleep 9, resourceLimits: {mem: 2147483648}", "a limit over 2147483647 is written as a string"},
 		{"cmd: sleep 9, resourceLimits: {mem: much}", "should match"},
 	},
 	"constraints": {

@@ -323,6 +323,12 @@ type Seccomp struct {
 // +kubebuilder:validation:Enum=PRIVATE;SHARE_PARENT
 type IPCMode string
 
+// The IPC modes.
+const (
+	IPCPrivate     IPCMode = "PRIVATE"
+	IPCShareParent IPCMode = "SHARE_PARENT"
+)
+
 // IPCInfo is a container's share of System V IPC and /dev/shm.
 // +kubebuilder:validation:XValidation:rule="self.mode != 'SHARE_PARENT' || !has(self.shmSize)",message="shmSize is not for mode SHARE_PARENT"
 type IPCInfo struct {

@@ -46,3 +46,29 @@ const (
 	// RolePublic is the role of a public agent, and Marathon's default role on DC/OS.
 	RolePublic = "slave_public"
 )
+
+// Labels of a namespace that allow its Apps, where they are "true", what the
+// policy kdcos-host-access refuses otherwise. Only administrators set them.
+const (
+	// AllowHostNetworkLabel allows networks of mode host.
+	AllowHostNetworkLabel = "kdcos.io/allow-host-network"
+	// AllowHostPathLabel allows volumes that are paths of the node.
+	AllowHostPathLabel = "kdcos.io/allow-host-path"
+	// AllowHostNamespacesLabel allows to see the processes and the shared
+	// memory of the node.
+	AllowHostNamespacesLabel = "kdcos.io/allow-host-namespaces"
+	// AllowPrivilegedLabel allows privileged containers, and ones without a
+	// filter of system calls.
+	AllowPrivilegedLabel = "kdcos.io/allow-privileged"
+	// AllowCapabilitiesLabel allows to add capabilities of the kernel.
+	AllowCapabilitiesLabel = "kdcos.io/allow-capabilities"
+	// AllowRootLabel allows to ask for the user root.
+	AllowRootLabel = "kdcos.io/allow-root"
+)
+
+// AllowLabels are all labels by which a namespace allows its Apps something.
+func AllowLabels() []string {
+	return []string{
+		AllowHostNetworkLabel, AllowHostPathLabel, AllowHostNamespacesLabel, AllowPrivilegedLabel, AllowCapabilitiesLabel, AllowRootLabel,
+	}
+}

@@ -119,6 +119,7 @@ type Secret struct {
 
 // ResourceLimits are what a task may use at most. A value is a number (whole
 // numbers as such, others as a string) or "unlimited".
+// +kubebuilder:validation:XValidation:rule="[has(self.cpus) && type(self.cpus) == int ? int(self.cpus) : 0, has(self.mem) && type(self.mem) == int ? int(self.mem) : 0].all(n, n >= 0 && n <= 2147483647)",message="a limit over 2147483647 is written as a string"
 type ResourceLimits struct {
 	// cpus is the limit in CPU cores.
 	// +kubebuilder:validation:XIntOrString

@@ -28,7 +28,10 @@ var _ = Describe("An App", func() {
 	var app *v1alpha1.App
 
 	BeforeEach(func(ctx SpecContext) {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "apps-"}}
+		// The Apps here are on the host network unless they say otherwise.
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "apps-", Labels: map[string]string{v1alpha1.AllowHostNetworkLabel: "true"},
+		}}
 		Expect(k8s.Create(ctx, namespace)).To(Succeed())
 		app = &v1alpha1.App{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "web.api"},

@@ -168,8 +168,8 @@ func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan
 	errs := make([]error, len(plan.Kill))
 	err := apply.Each(len(plan.Kill), func(i int) error {
 		k := plan.Kill[i]
-		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
 		pod := pods[k.Name]
+		logger.V(1).Info("kill", "pod", k.Name, "reason", k.Reason)
 		if err := r.Apply.Delete(ctx, pod, options(k)...); err != nil {
 			errs[i] = fmt.Errorf("delete pod: %w", err)
 			return nil

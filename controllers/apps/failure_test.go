@@ -137,7 +137,7 @@ var _ = Describe("Service ports", func() {
 			eventuallyReady(ctx, app)
 			Expect(app.Status.ServicePorts).To(HaveLen(2))
 			for _, p := range app.Status.ServicePorts {
-				Expect(p).To(And(BeNumerically(">=", 10000), BeNumerically("<=", 10019)))
+				Expect(p).To(And(BeNumerically(">=", 10000), BeNumerically("<=", 10059)))
 				Expect(seen).NotTo(ContainElement(p))
 				seen = append(seen, p)
 			}
@@ -153,13 +153,13 @@ var _ = Describe("Service ports", func() {
 		}).Should(Succeed())
 
 		By("having none left")
-		greedy := newApp("greedy", 0, 0, 0)
+		greedy := newApp("greedy", make([]int32, 61)...)
 		Expect(k8s.Create(ctx, greedy)).To(Succeed())
 		Eventually(func(g Gomega) {
 			c := condition(get(ctx, g, greedy), v1alpha1.ConditionReady)
 			g.Expect(c).NotTo(BeNil())
 			g.Expect(c.Reason).To(Equal(v1alpha1.ReasonPortsExhausted))
-			g.Expect(c.Message).To(ContainSubstring("all service ports from 10000 to 10019 are in use"))
+			g.Expect(c.Message).To(ContainSubstring("all service ports from 10000 to 10059 are in use"))
 		}).Should(Succeed())
 		Expect(k8s.DeleteAllOf(ctx, &v1alpha1.App{}, client.InNamespace(namespace.Name))).To(Succeed())
 	})

@@ -14,14 +14,23 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/marathon"
 	"github.com/kdcos/kdcos/internal/testkit/recorded"
 )
 
 var _ = Describe("The API server", func() {
 	It("accepts every recorded definition that Marathon would", func(ctx SpecContext) {
+		// They ask for all there is of their nodes.
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "recorded-", Labels: map[string]string{}}}
+		for _, label := range v1alpha1.AllowLabels() {
+			namespace.Labels[label] = "true"
+		}
+		Expect(k8s.Create(ctx, namespace)).To(Succeed())
 		accepted := 0
 		for _, document := range definitions(recorded.Data(GinkgoTB())) {
 			items, err := marathon.Decode(document)
@@ -32,7 +41,7 @@ var _ = Describe("The API server", func() {
 					// Marathon refuses it as well: the tests of internal/marathon hold the reasons.
 					continue
 				}
-				app.Namespace = "default"
+				app.Namespace = namespace.Name
 				Expect(k8s.Create(ctx, app, client.DryRunAll)).To(Succeed(), string(document))
 				accepted++
 			}

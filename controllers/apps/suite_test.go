@@ -75,7 +75,7 @@ var _ = BeforeSuite(func() {
 	}()
 	settings := workload.DefaultSettings()
 	settings.TaskLaunchTimeout = 3 * time.Second
-	settings.ServicePorts = workload.PortRange{First: 10000, Last: 10019}
+	settings.ServicePorts = workload.PortRange{First: 10000, Last: 10059}
 	stop, err := plane.Manager(ctx, controllers.Options{Workload: settings})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(stop()).To(Succeed()) })

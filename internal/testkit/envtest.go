@@ -12,9 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -24,11 +29,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers"
 )
 
-// ControlPlane is an API server with our kinds, where the manager's role is
-// the generated one: a missing RBAC marker is a red test.
+// ControlPlane is an API server with our kinds and our policy, where the
+// manager's role is the generated one: a missing RBAC marker is a red test.
 type ControlPlane struct {
 	// Client may do everything.
 	Client client.WithWatch
@@ -71,7 +77,37 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 		return nil, fmt.Errorf("add user: %w", err)
 	}
 	plane.Config = user.Config()
-	return plane, plane.grant(ctx, filepath.Join(Root(), "config", "rbac", "role.yaml"))
+	if err := plane.grant(ctx, filepath.Join(Root(), "config", "rbac", "role.yaml")); err != nil {
+		return plane, err
+	}
+	return plane, plane.guard(ctx, filepath.Join(Root(), "config", "policy", "host-access.yaml"))
+}
+
+// guard installs a policy, and waits until Apps on the host network are refused.
+func (p *ControlPlane) guard(ctx context.Context, file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for document := range strings.SplitSeq(string(raw), "\n---\n") {
+		obj := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &obj.Object); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := p.Client.Create(ctx, obj); err != nil {
+			return fmt.Errorf("install policy: %w", err)
+		}
+	}
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		err := p.Client.Create(ctx, &v1alpha1.App{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", GenerateName: "probe-"},
+			Spec:       v1alpha1.AppSpec{Cmd: ptr.To("sleep 9")},
+		}, client.DryRunAll)
+		if apierrors.IsForbidden(err) {
+			return true, nil
+		}
+		return false, err
+	})
 }
 
 // grant gives the manager the role of a file, and nothing else.

@@ -24,9 +24,9 @@ const executorOverhead = 32
 
 const mebi = 1 << 20
 
-func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port) (*corev1ac.ContainerApplyConfiguration, error) {
+func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, flags *flags) (*corev1ac.ContainerApplyConfiguration, error) {
 	spec := &app.Spec
-	env, err := environment(app, settings, slot, ports)
+	env, err := environment(app, flags.environment(app.Spec.Env), settings, slot, ports)
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +52,8 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port) (*
 			c.WithArgs(escape(a))
 		}
 	}
-	if ptr.Deref(spec.TTY, false) {
-		c.WithTTY(true).WithStdin(true)
-	}
-	if uid, ok, err := runAsUser(spec); err != nil {
+	if err := flags.toContainer(c, spec); err != nil {
 		return nil, err
-	} else if ok {
-		c.WithSecurityContext(corev1ac.SecurityContext().WithRunAsUser(uid))
 	}
 	if i := kubeletCheck(spec); i >= 0 {
 		withProbes(c, &spec.HealthChecks[i], ports)
@@ -80,25 +75,6 @@ func escape(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// runAsUser is the number of the user of a task, if the app names one that
-// matters: the DOCKER engine runs as the image says.
-func runAsUser(spec *v1alpha1.AppSpec) (uid int64, ok bool, err error) {
-	if spec.User == nil || spec.Container.Type == v1alpha1.EngineDocker {
-		return 0, false, nil
-	}
-	switch *spec.User {
-	case "root":
-		return 0, true, nil
-	case "nobody":
-		return 65534, true, nil
-	}
-	uid, err = strconv.ParseInt(*spec.User, 10, 32)
-	if err != nil || uid < 0 {
-		return 0, false, fmt.Errorf("user: %q is not known to an image: use root, nobody or a number", *spec.User)
-	}
-	return uid, true, nil
 }
 
 func resources(spec *v1alpha1.AppSpec, settings Settings) (limits, requests corev1.ResourceList, err error) {

@@ -28,14 +28,14 @@ const (
 )
 
 // environment is what a task finds in its environment: what Marathon injects,
-// less what the app sets itself, then what the app sets.
-func environment(app *v1alpha1.App, settings Settings, slot Slot, ports []port) ([]*corev1ac.EnvVarApplyConfiguration, error) {
+// less what the app sets itself, then what the app sets: own.
+func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, slot Slot, ports []port) ([]*corev1ac.EnvVarApplyConfiguration, error) {
 	id, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
 	if err != nil {
 		return nil, fmt.Errorf("metadata.annotations[%s]: %w", v1alpha1.IDAnnotation, err)
 	}
 	e := envBuilder{users: map[string]bool{}}
-	for _, v := range app.Spec.Env {
+	for _, v := range own {
 		e.users[v.Name] = true
 	}
 	e.field(podUID, "metadata.uid")
@@ -57,7 +57,7 @@ func environment(app *v1alpha1.App, settings Settings, slot Slot, ports []port) 
 		e.field("HOST", "status.podIP")
 	}
 	e.ports(ports)
-	for _, v := range app.Spec.Env {
+	for _, v := range own {
 		e.vars = append(e.vars, corev1ac.EnvVar().WithName(v.Name).WithValue(escape(ptr.Deref(v.Value, ""))))
 	}
 	return e.vars, nil

@@ -46,12 +46,16 @@ func (u *refusals) container(c *v1alpha1.Container) {
 		u.add(true, "spec.container.docker.image", "an app without an image")
 		return
 	}
-	u.add(len(c.Docker.Parameters) > 0, "spec.container.docker.parameters", "setting flags of docker run")
-	// The MESOS engine always ignored it.
-	u.add(ptr.Deref(c.Docker.Privileged, false) && c.Type == v1alpha1.EngineDocker, "spec.container.docker.privileged", "a privileged container")
+	*u = append(*u, refusedParameters(c.Docker)...)
 	u.add(c.Docker.PullConfig != nil, "spec.container.docker.pullConfig", "a pull secret")
-	u.add(len(c.Volumes) > 0, "spec.container.volumes", "a volume")
-	u.add(c.LinuxInfo != nil, "spec.container.linuxInfo", "a kernel setting")
+	for i := range c.Volumes {
+		v := &c.Volumes[i]
+		field := fmt.Sprintf("spec.container.volumes[%s]", v.ContainerPath)
+		u.add(v.HostPath != nil && !onHost(v), field+".hostPath", "a relative path of the sandbox")
+		u.add(v.Persistent != nil, field+".persistent", "a persistent volume")
+		u.add(v.External != nil, field+".external", "an external volume")
+		u.add(v.Secret != nil, field+".secret", "secrets")
+	}
 }
 
 func (u *refusals) networks(s *v1alpha1.AppSpec, settings Settings) {

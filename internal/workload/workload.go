@@ -46,7 +46,11 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
-	container, err := container(app, settings, slot, ports)
+	flags, err := readFlags(&app.Spec)
+	if err != nil {
+		return nil, err
+	}
+	container, err := container(app, settings, slot, ports, flags)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +67,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if app.Spec.OnHostNetwork() {
 		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
 	}
+	flags.toPod(spec)
 	annotations := map[string]string{
 		v1alpha1.VersionAnnotation: slot.Version,
 		v1alpha1.SpecAnnotation:    string(raw),

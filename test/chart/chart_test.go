@@ -37,7 +37,7 @@ var variants = map[string][]string{
 		"image.pullSecrets[0].name=pull", "nodeSelector.a=b", "podLabels.team=a", "podAnnotations.a=b",
 	},
 	"nothing": {
-		"metrics.enabled=false", "rbac.aggregate=false", "crds.install=false",
+		"metrics.enabled=false", "rbac.aggregate=false", "crds.install=false", "policy.enabled=false",
 		"serviceAccount.create=false", "serviceAccount.name=mine",
 	},
 }
@@ -267,7 +267,8 @@ func TestOptionalObjects(t *testing.T) {
 func TestNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, release := range []string{"kdcos", "other", "other-kdcos-2"} {
-		for _, o := range render(t, release, "crds.install=false") {
+		// Definitions and policies are the cluster's.
+		for _, o := range render(t, release, "crds.install=false", "policy.enabled=false") {
 			key := o.GetKind() + "/" + o.GetName()
 			if seen[key] != "" && seen[key] != release {
 				t.Errorf("releases %s and %s both have %s", seen[key], release, key)

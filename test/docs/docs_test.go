@@ -38,8 +38,7 @@ var (
 
 // unsupported are fields whose parts need no explanation yet.
 var unsupported = []string{
-	"check", "readinessChecks", "fetch", "constraints", "secrets", "container.volumes", "container.linuxInfo",
-	"container.docker.parameters", "container.docker.pullConfig",
+	"check", "readinessChecks", "fetch", "constraints", "secrets", "container.volumes", "container.docker.pullConfig",
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {

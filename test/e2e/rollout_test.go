@@ -152,6 +152,7 @@ var _ = Describe("Placement", func() {
 
 	It("gives ports of the node to apps on its network", func(ctx SpecContext) {
 		app := web(newNamespace(ctx), "host", 2)
+		setLabel(ctx, app.Namespace, v1alpha1.AllowHostNetworkLabel, `"true"`)
 		app.Spec.Networks = nil
 		app.Spec.Container.PortMappings = nil
 		app.Spec.PortDefinitions = []v1alpha1.PortDefinition{{Name: ptr.To("http")}, {Name: ptr.To("admin")}}

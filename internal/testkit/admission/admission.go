@@ -4,8 +4,9 @@
 // Package admission says what an API server would say to an object of one of
 // our kinds, in the test's process and in milliseconds: it reads the generated
 // CustomResourceDefinition and prunes, defaults and validates with the code of
-// the API server, CEL rules and their cost included. It never talks to a
-// cluster, and it knows neither policies nor the state of other objects.
+// the API server, CEL rules and their cost included, and asks the policy about
+// access to nodes. It never talks to a cluster, and it knows nothing of the
+// state of other objects.
 package admission
 
 import (

@@ -1,0 +1,117 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workload
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+)
+
+const (
+	// sandboxPath is where Mesos put a task's sandbox in a container with an
+	// image. Relative container paths are below it.
+	sandboxPath = "/mnt/mesos/sandbox"
+	shmPath     = "/dev/shm"
+)
+
+// mount is a path of the node at a path of the container.
+type mount struct {
+	hostPath, path string
+	readOnly       bool
+}
+
+// onHost says whether a volume is a path of the node.
+func onHost(v *v1alpha1.Volume) bool {
+	return v.HostPath != nil && strings.HasPrefix(*v.HostPath, "/")
+}
+
+// hostMount reads a volume that is a path of the node. One that is not there
+// is made by the container runtime, as Docker did.
+func hostMount(v *v1alpha1.Volume) (mount, error) {
+	if !onHost(v) {
+		return mount{}, fmt.Errorf("only an absolute hostPath is supported")
+	}
+	return newMount(*v.HostPath, v.ContainerPath, v.Mode == v1alpha1.VolumeReadOnly)
+}
+
+// addVolume reads a volume as docker writes it: /of/node:/in/container[:ro|rw].
+func (f *flags) addVolume(value string) error {
+	parts := strings.Split(value, ":")
+	if len(parts) < 2 || len(parts) > 3 || !strings.HasPrefix(parts[0], "/") || !strings.HasPrefix(parts[1], "/") {
+		return fmt.Errorf("%q is no path of the node: write /of/node:/in/container, with :ro or :rw behind it", value)
+	}
+	readOnly := false
+	if len(parts) == 3 {
+		if parts[2] != "ro" && parts[2] != "rw" {
+			return fmt.Errorf("the option %q is not supported: use ro or rw", parts[2])
+		}
+		readOnly = parts[2] == "ro"
+	}
+	m, err := newMount(parts[0], parts[1], readOnly)
+	f.mounts = append(f.mounts, m)
+	return err
+}
+
+func newMount(hostPath, containerPath string, readOnly bool) (mount, error) {
+	if hasDotDot(hostPath) || hasDotDot(containerPath) {
+		return mount{}, fmt.Errorf("a path must not hold '..'")
+	}
+	if strings.Contains(containerPath, ":") {
+		return mount{}, fmt.Errorf("%q must not hold ':'", containerPath)
+	}
+	if !strings.HasPrefix(containerPath, "/") {
+		containerPath = path.Join(sandboxPath, containerPath)
+	}
+	m := mount{hostPath: hostPath, path: path.Clean(containerPath), readOnly: readOnly}
+	if m.path == "/" {
+		return mount{}, fmt.Errorf("a volume can't take the place of the whole file system of the container")
+	}
+	return m, nil
+}
+
+// checkMounts refuses two volumes at one path, which the API server would
+// refuse with the names of our making.
+func checkMounts(mounts []mount, shm bool) error {
+	seen := map[string]bool{shmPath: shm}
+	for _, m := range mounts {
+		if seen[m.path] {
+			return fmt.Errorf("container.volumes: there are two volumes at %s", m.path)
+		}
+		seen[m.path] = true
+	}
+	return nil
+}
+
+func hasDotDot(p string) bool { return slices.Contains(strings.Split(p, "/"), "..") }
+
+// volumes are those of the pod, and where they are in the container.
+func (f *flags) volumes() ([]*corev1ac.VolumeApplyConfiguration, []*corev1ac.VolumeMountApplyConfiguration) {
+	var volumes []*corev1ac.VolumeApplyConfiguration
+	var mounts []*corev1ac.VolumeMountApplyConfiguration
+	for i, m := range f.mounts {
+		name := fmt.Sprintf("host-%d", i)
+		volumes = append(volumes, corev1ac.Volume().WithName(name).
+			WithHostPath(corev1ac.HostPathVolumeSource().WithPath(m.hostPath)))
+		at := corev1ac.VolumeMount().WithName(name).WithMountPath(m.path)
+		if m.readOnly {
+			at.WithReadOnly(true)
+		}
+		mounts = append(mounts, at)
+	}
+	if f.shm > 0 {
+		// What is in it counts as memory of the task, as it did with Docker.
+		volumes = append(volumes, corev1ac.Volume().WithName("shm").WithEmptyDir(corev1ac.EmptyDirVolumeSource().
+			WithMedium(corev1.StorageMediumMemory).WithSizeLimit(*resource.NewQuantity(f.shm, resource.BinarySI))))
+		mounts = append(mounts, corev1ac.VolumeMount().WithName("shm").WithMountPath(shmPath))
+	}
+	return volumes, mounts
+}

@@ -1,0 +1,104 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package chart_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// Policies are those of config/policy. They stay where the definitions stay:
+// an App made in between would be run by the next release.
+func TestPolicies(t *testing.T) {
+	want := decode(t, read(t, root+"/config/policy/host-access.yaml"))
+	for _, c := range []struct {
+		values []string
+		count  int
+		keep   string
+	}{
+		{nil, 2, "keep"},
+		{[]string{"crds.keep=false"}, 2, ""},
+		{[]string{"policy.enabled=false"}, 0, ""},
+	} {
+		var found int
+		for _, o := range render(t, "kdcos", c.values...) {
+			if !strings.HasPrefix(o.GetKind(), "ValidatingAdmissionPolicy") {
+				continue
+			}
+			found++
+			if got := o.GetAnnotations()["helm.sh/resource-policy"]; got != c.keep {
+				t.Errorf("%v: %s has the resource policy %q, want %q", c.values, o.GetKind(), got, c.keep)
+			}
+			for _, w := range want {
+				if w.GetKind() == o.GetKind() && (w.GetName() != o.GetName() || !reflect.DeepEqual(w.Object["spec"], o.Object["spec"])) {
+					t.Errorf("%v: %s %s is not the one of config/policy: run make generate", c.values, o.GetKind(), o.GetName())
+				}
+			}
+		}
+		if found != c.count {
+			t.Errorf("%v: %d objects, want %d", c.values, found, c.count)
+		}
+	}
+}
+
+// TestRolesDoNotGrow compares every single right in the chart's roles with
+// testdata/roles.txt: who gives the manager more power sees it in a diff.
+func TestRolesDoNotGrow(t *testing.T) {
+	var rights []string
+	for _, o := range render(t, "kdcos", variants["everything"]...) {
+		if o.GetKind() != "ClusterRole" && o.GetKind() != "Role" {
+			continue
+		}
+		for _, rule := range convert[rbacv1.ClusterRole](t, o).Rules {
+			for _, right := range expand(rule) {
+				rights = append(rights, fmt.Sprintf("%s %s: %s", o.GetKind(), o.GetName(), right))
+			}
+		}
+	}
+	slices.Sort(rights)
+	got := strings.Join(slices.Compact(rights), "\n") + "\n"
+	const golden = "testdata/roles.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(strings.Split(string(read(t, golden)), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("rights have changed; if they must, say why and run with -update (-want +got):\n%s", diff)
+	}
+}
+
+// expand writes a rule as one line for each verb on each resource.
+func expand(rule rbacv1.PolicyRule) []string {
+	var all []string
+	for _, verb := range rule.Verbs {
+		for _, url := range rule.NonResourceURLs {
+			all = append(all, verb+" "+url)
+		}
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				name := resource
+				if group != "" {
+					name += "." + group
+				}
+				right := verb + " " + name
+				if len(rule.ResourceNames) > 0 {
+					right += " named " + strings.Join(rule.ResourceNames, ", ")
+				}
+				all = append(all, right)
+			}
+		}
+	}
+	return all
+}
