@@ -53,6 +53,7 @@ test_scale() {
     leave_out "measurements" "simulated nodes run on Linux only"
     return
   fi
+  run go test ./test/scale
   run go run ./test/scale -quick -check smoke
 }
 
