@@ -29,7 +29,7 @@ demo: ## Bring up a cluster, install kdcos, run hello_world.json and show it
 	@hack/demo.sh
 
 test: $(TEST_TOOLS) ## Run all tests this machine can run, and say which it cannot
-	@hack/test.sh unit localcluster fuzz scale e2e
+	@hack/test.sh unit localcluster fuzz scale e2e conformance
 
 verify: $(LINT_TOOLS) ## Regenerate, lint, and fail on any difference
 	@hack/verify.sh
@@ -70,6 +70,9 @@ test-localcluster: ## The local cluster's own tests; as root they run a second c
 
 test-e2e: $(TEST_TOOLS) ## End-to-end tests on the local cluster
 	@hack/test.sh e2e
+
+test-conformance: $(TEST_TOOLS) ## Every field of Marathon, watched on the local cluster
+	@hack/test.sh conformance
 
 fuzz: ## Fuzz every parser, five minutes each (FUZZTIME)
 	@FUZZTIME=$${FUZZTIME:-5m} hack/test.sh fuzz
@@ -124,5 +127,6 @@ $(BIN)/golangci-lint: go.lint.mod
 $(BIN)/localcluster: $(shell find hack/localcluster -name '*.go' -o -name 'go.*')
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
-.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-scale fuzz scale scale-app scale-one \
+.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance \
+	test-scale fuzz scale scale-app scale-one \
 	cluster-up cluster-down cluster-status image deploy undeploy clean

@@ -22,6 +22,7 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers/apps"
+	"github.com/kdcos/kdcos/controllers/nodepools"
 	"github.com/kdcos/kdcos/internal/index"
 	"github.com/kdcos/kdcos/internal/workload"
 )
@@ -47,7 +48,7 @@ func Scheme() (*runtime.Scheme, error) {
 }
 
 // CacheOptions keep what is cached small: of all pods only those of Apps, and
-// of those only what is looked at.
+// of those and of nodes only what is looked at.
 func CacheOptions() (cache.Options, error) {
 	ours, err := labels.NewRequirement(v1alpha1.AppLabel, selection.Exists, nil)
 	if err != nil {
@@ -68,19 +69,26 @@ func trimPod(obj any) (any, error) {
 	if pod, ok := obj.(*corev1.Pod); ok {
 		pod.ManagedFields = nil
 		delete(pod.Annotations, v1alpha1.SpecAnnotation)
-		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, SchedulingGates: pod.Spec.SchedulingGates}
+		spec := corev1.PodSpec{NodeName: pod.Spec.NodeName, SchedulingGates: pod.Spec.SchedulingGates}
+		if len(workload.MatchLabels(pod.Spec.Affinity)) > 0 {
+			spec.Affinity = &corev1.Affinity{NodeAffinity: pod.Spec.Affinity.NodeAffinity}
+		}
+		pod.Spec = spec
 	}
 	return obj, nil
 }
 
-// trimNode drops what no controller reads of a node.
+// trimNode drops what no controller reads of a node, above all its images.
 func trimNode(obj any) (any, error) {
 	if node, ok := obj.(*corev1.Node); ok {
-		node.ManagedFields = nil
+		node.ManagedFields, node.Annotations = nil, nil
 		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable}
 		node.Status = corev1.NodeStatus{
-			Addresses: node.Status.Addresses, Allocatable: node.Status.Allocatable,
-			Conditions: slices.DeleteFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type != corev1.NodeReady }),
+			Addresses:   node.Status.Addresses,
+			Allocatable: node.Status.Allocatable,
+			Conditions: slices.DeleteFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+				return c.Type != corev1.NodeReady
+			}),
 		}
 		// Each heartbeat changes it, and nobody asks.
 		for i := range node.Status.Conditions {
@@ -100,6 +108,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := apps.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
 		return fmt.Errorf("set up the App controller: %w", err)
+	}
+	if err := nodepools.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the controller of nodes: %w", err)
 	}
 	return nil
 }

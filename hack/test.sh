@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the parts of the tests that it is told to: unit, localcluster, fuzz, scale, e2e.
+# Runs the parts of the tests that it is told to: unit, localcluster, fuzz, scale, e2e, conformance.
 # All of them run, whatever fails; at the end it says what was left out and
 # why, and repeats the results by package. Run by `make test` and its like.
 #   TESTFLAGS   further flags for go test, such as -race
@@ -30,6 +30,9 @@ test_unit() {
   # The other directories of test need a cluster.
   # shellcheck disable=SC2046,SC2086 # words are what is wanted
   run go test ${TESTFLAGS:-} $(go list ./... | grep -vE '/test/(e2e|conformance|scale|chaos|upgrade)(/|$)')
+  # But for this, which holds docs/compat/marathon.md to what is tested there.
+  # shellcheck disable=SC2086
+  run go test ${TESTFLAGS:-} -run '^TestTable$' ./test/conformance
 }
 
 test_localcluster() {
@@ -57,29 +60,40 @@ test_scale() {
   run go run ./test/scale -quick -check smoke
 }
 
-test_e2e() {
-  if ! compgen -G 'test/e2e/*_test.go' >/dev/null; then
-    leave_out "end-to-end tests" "there are none yet"
-    return
+# test on the local cluster, with real nodes and kdcos as it is now. The first
+# test brings it up; it goes when all have passed, unless it was there before.
+cluster=
+on_cluster() {
+  local what=$1
+  shift
+  if [ -z "$cluster" ]; then
+    if [ "$(id -u)" != 0 ] && ! docker info >/dev/null 2>&1; then
+      leave_out "$what" "they need real nodes: run as root on Linux, or where Docker runs"
+      return
+    fi
+    cluster=ours
+    localcluster status >/dev/null && cluster=theirs
+    make --no-print-directory cluster-up || { failed=1; cluster=; return; }
+    if ! localcluster status --output json | grep -q '"provider": *"kwok"'; then
+      make --no-print-directory deploy || { failed=1; cluster=; return; }
+      localcluster load .local/images/web.tar
+    fi
   fi
-  if [ "$(id -u)" != 0 ] && ! docker info >/dev/null 2>&1; then
-    leave_out "end-to-end tests" "they need real nodes: run as root on Linux, or where Docker runs"
-    return
-  fi
-  local was_up=1
-  localcluster status >/dev/null || was_up=0
-  make --no-print-directory cluster-up || { failed=1; return; }
   if localcluster status --output json | grep -q '"provider": *"kwok"'; then
-    leave_out "end-to-end tests" "the nodes of this cluster are simulated: nothing runs on them"
+    leave_out "$what" "the nodes of this cluster are simulated: nothing runs on them"
     return
   fi
-  make --no-print-directory deploy || { failed=1; return; }
-  localcluster load .local/images/web.tar
+  run go test -v -count=1 "$@"
+}
+
+test_e2e() {
   # shellcheck disable=SC2086
-  run go test -v -count=1 -timeout 40m ${TESTFLAGS:-} ./test/e2e/... -ginkgo.v -ginkgo.no-color
-  if [ "$was_up" = 0 ] && [ "$failed" = 0 ]; then
-    localcluster down
-  fi
+  on_cluster "end-to-end tests" -timeout 40m ${TESTFLAGS:-} ./test/e2e/... -ginkgo.v -ginkgo.no-color
+}
+
+test_conformance() {
+  # shellcheck disable=SC2086
+  on_cluster "conformance tests" -timeout 20m ${TESTFLAGS:-} ./test/conformance
 }
 
 for part in "$@"; do
@@ -90,9 +104,13 @@ for part in "$@"; do
     fuzz) test_fuzz ;;
     scale) test_scale ;;
     e2e) test_e2e ;;
+    conformance) test_conformance ;;
     *) echo "no such part" && failed=1 ;;
   esac
 done
+if [ "$cluster" = ours ] && [ "$failed" = 0 ]; then
+  localcluster down
+fi
 
 {
   if [ "${#left_out[@]}" -gt 0 ]; then
@@ -100,6 +118,6 @@ done
     printf '%s\n' "${left_out[@]}"
   fi
   printf '\n== results\n'
-  grep -E '^(ok\s|FAIL\s|--- |panic:)' "$output" || echo "FAIL	no test ran"
+  grep -E '^(ok\s|FAIL\s| *--- FAIL|--- |panic:)' "$output" || echo "FAIL	no test ran"
 } | tee "$results"
 exit "$failed"

@@ -38,7 +38,7 @@ role: r
 portDefinitions: [{port: 1, protocol: tcp, name: nm, labels: {anykey: b}}]
 requirePorts: true
 networks: [{mode: container, name: nm, labels: {anykey: b}}]
-dependencies: [d]
+dependencies: [/d]
 healthChecks: [{protocol: HTTP, port: 1, portIndex: 0, path: p, command: {value: v}, gracePeriodSeconds: 1, intervalSeconds: 1, timeoutSeconds: 1,
   delaySeconds: 1, maxConsecutiveFailures: 1, ignoreHttp1xx: true, ipProtocol: IPv4}]
 check: {http: {port: 1, portIndex: 0, path: p, scheme: HTTP}, tcp: {port: 1, portIndex: 0}, exec: {command: {shell: s, argv: [a]}},

@@ -162,6 +162,12 @@ var appRules = map[string][]ruleCase{
 		{"cmd: sleep 9, constraints: [{field: a, operator: IS}]", "MAX_PER, LIKE, UNLIKE and IS need a value"},
 		{"cmd: sleep 9, constraints: [{field: a, operator: MAX_PER, value: b}]", "the value of MAX_PER and GROUP_BY is a number"},
 		{"cmd: sleep 9, constraints: [{field: a, operator: GROUP_BY, value: '-1'}]", "the value of MAX_PER and GROUP_BY is a number"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: MAX_PER, value: '0'}]", "at least 1: MAX_PER 0 would let no task run anywhere"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: GROUP_BY, value: '00'}]", "the value of MAX_PER and GROUP_BY is at least 1"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: LIKE, value: 'a(b'}]", "missing closing ): `a(b` evaluating rule: the value of LIKE and UNLIKE is a regular expression as RE2 has them"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: UNLIKE, value: 'a(?!b)'}]", "invalid or unsupported Perl syntax: `(?!` evaluating rule: the value of LIKE and UNLIKE is a regular expression as RE2 has them"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: UNLIKE, value: ''}]", "the value of LIKE and UNLIKE is a regular expression as RE2 has them, and not empty"},
+		{"cmd: sleep 9, constraints: [{field: a, operator: IS, value: 'a(b'}, {field: a, operator: LIKE, value: 'a[b-d]+(x|\\d{2,3})'}]", ""},
 		{"cmd: sleep 9, constraints: [{field: a, operator: LIKES, value: b}]", "Unsupported value"},
 	},
 	"volumes": {
@@ -207,7 +213,12 @@ var appRules = map[string][]ruleCase{
 		{"cmd: sleep 9, healthChecks: [{protocol: MESOS_TCP, path: /}]", "a TCP health check has no path"},
 		{"cmd: sleep 9, healthChecks: [{port: 80, portIndex: 0}]", "port and portIndex exclude each other"},
 		{"cmd: sleep 9, healthChecks: [{protocol: TCP, ignoreHttp1xx: true}]", "ignoreHttp1xx is for the protocols HTTP and HTTPS"},
-		{"cmd: sleep 9, healthChecks: [{protocol: MESOS_HTTPS, ipProtocol: IPv6}]", ""},
+		{"container: {docker: {image: x}}, healthChecks: [{protocol: MESOS_HTTPS, ipProtocol: IPv6}]", ""},
+		{"cmd: sleep 9, healthChecks: [{protocol: MESOS_HTTPS, ipProtocol: IPv6}]", "ipProtocol IPv6 needs container.type DOCKER"},
+		{"cmd: sleep 9, check: {http: {}}", ""},
+		{"cmd: sleep 9, check: {http: {portIndex: 1}}", "check.http.portIndex must be the index of a port of the app"},
+		{"cmd: sleep 9, check: {http: {portIndex: 1, port: 80}}", ""},
+		{"cmd: sleep 9, portDefinitions: [], check: {tcp: {}}", "check.tcp.portIndex must be the index of a port of the app"},
 		{"cmd: sleep 9, healthChecks: [{ipProtocol: IPv6}]", "ipProtocol IPv6 is for the protocols MESOS_HTTP, MESOS_HTTPS and MESOS_TCP"},
 	},
 	"other checks": {
@@ -256,6 +267,9 @@ func TestAppRules(t *testing.T) {
 					t.Errorf("%s: %v; want %q", c.spec, errs.ToAggregate(), c.message)
 				}
 				for _, err := range errs {
+					// A rule that can't be evaluated says why, and then which it is.
+					_, rule, unknown := strings.Cut(err.Detail, " evaluating rule: ")
+					refused[rule] = unknown
 					refused[err.Detail] = true
 				}
 			}

@@ -130,6 +130,7 @@ type HTTPCheck struct {
 	// +optional
 	PortIndex *int32 `json:"portIndex,omitempty"`
 	// path of the page.
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Path *string `json:"path,omitempty"`

@@ -39,6 +39,7 @@ type DockerContainer struct {
 	// image reference.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\s\p{Z}](.*[^\s\p{Z}])?$`
 	// +required
 	Image string `json:"image,omitempty"`
 	// forcePullImage pulls the image at every start. Without it an image that
@@ -106,7 +107,7 @@ type PortMapping struct {
 	Protocol Protocol `json:"protocol,omitempty"`
 	// name of the port.
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 	// +optional
 	Name *string `json:"name,omitempty"`
 	// labels of the port, such as VIP_0.

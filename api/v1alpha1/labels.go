@@ -14,6 +14,13 @@ const (
 	ConfigLabel = "kdcos.io/config"
 	// SlotLabel carries the number of an instance within its configuration.
 	SlotLabel = "kdcos.io/slot"
+	// GroupLabel carries, on pods of Apps with a constraint GROUP_BY of a
+	// number, which of so many groups of instances a pod belongs to.
+	GroupLabel = "kdcos.io/group"
+	// LaneLabelPrefix and a number k are the label that carries, on pods of
+	// Apps with a constraint MAX_PER of k, which of k lanes a pod is in: one of
+	// each may be where the field has the same value.
+	LaneLabelPrefix = "kdcos.io/lane-of-"
 
 	// IDAnnotation carries the full Marathon path id of an object whose
 	// namespace and name cannot spell it, such as /hello_world.
@@ -40,6 +47,13 @@ const (
 	NodeRoleLabel = "kdcos.node-restriction.kubernetes.io/role"
 	// NodeRoleTaint keeps pods that do not accept a node's role away from it.
 	NodeRoleTaint = "kdcos.io/role"
+	// NodeAttributePrefix and the name of a Mesos attribute are the label that
+	// carries the attribute of a node. Kubelets can't set it either.
+	NodeAttributePrefix = "attribute.kdcos.node-restriction.kubernetes.io/"
+	// NodeMatchPrefix and a hash are the label of a node that satisfies a
+	// constraint which no selector of Kubernetes can ask for, such as a regular
+	// expression. Only the manager sets it.
+	NodeMatchPrefix = "match.kdcos.node-restriction.kubernetes.io/"
 
 	// RoleUnreserved is the role of an ordinary (private) agent.
 	RoleUnreserved = "*"

@@ -142,19 +142,19 @@ const Unlimited = "unlimited"
 type ExecutorResources struct {
 	// cpus in cores.
 	// +kubebuilder:default=0.1
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=0.1
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	Cpus *float64 `json:"cpus,omitempty"`
 	// mem in MiB.
 	// +kubebuilder:default=32
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=32
 	// +kubebuilder:validation:Maximum=1073741824
 	// +optional
 	Mem *float64 `json:"mem,omitempty"`
 	// disk in MiB.
 	// +kubebuilder:default=10
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=1073741824
 	// +optional
 	Disk *float64 `json:"disk,omitempty"`
@@ -188,6 +188,8 @@ type Fetch struct {
 // +kubebuilder:validation:XValidation:rule="self.operator != 'UNIQUE' || !has(self.value)",message="UNIQUE takes no value"
 // +kubebuilder:validation:XValidation:rule="!(self.operator in ['MAX_PER', 'LIKE', 'UNLIKE', 'IS']) || has(self.value)",message="MAX_PER, LIKE, UNLIKE and IS need a value"
 // +kubebuilder:validation:XValidation:rule="!(self.operator in ['MAX_PER', 'GROUP_BY']) || !has(self.value) || self.value.matches('^[0-9]+$')",message="the value of MAX_PER and GROUP_BY is a number"
+// +kubebuilder:validation:XValidation:rule="!(self.operator in ['MAX_PER', 'GROUP_BY']) || !has(self.value) || !self.value.matches('^0+$')",message="the value of MAX_PER and GROUP_BY is at least 1: MAX_PER 0 would let no task run anywhere"
+// +kubebuilder:validation:XValidation:rule="!(self.operator in ['LIKE', 'UNLIKE']) || !has(self.value) || (size(self.value) > 0 && ['x'.matches(self.value)].size() == 1)",message="the value of LIKE and UNLIKE is a regular expression as RE2 has them, and not empty"
 type Constraint struct {
 	// field is hostname, @hostname, @region, @zone or the name of a node attribute.
 	// +kubebuilder:validation:MinLength=1
@@ -217,7 +219,7 @@ type PortDefinition struct {
 	Protocol Protocol `json:"protocol,omitempty"`
 	// name of the port.
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9-]+$`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 	// +optional
 	Name *string `json:"name,omitempty"`
 	// labels of the port, such as VIP_0.

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -51,14 +52,39 @@ func newTask(pod *corev1.Pod, delay string, now time.Time) task {
 	t := task{pod: pod, delay: delay, now: now}
 	t.state, t.why = t.judge()
 	if t.state == taskRunning {
-		switch t.health() {
-		case unhealthy:
-			t.why = "fails its health check"
-		case unchecked:
-			t.why = "did not pass its health check yet"
-		}
+		t.why = t.unwell()
 	}
 	return t
+}
+
+// unwell is which check a running task fails, or did not pass yet, and why as
+// far as that is known.
+func (t task) unwell() string {
+	results := workload.HealthResults(&v1alpha1.App{}, t.pod)
+	for _, r := range results {
+		if r.Alive == nil || !*r.Alive {
+			named := len(results) > 1 || r.LastFailureCause != ""
+			switch {
+			case r.Alive == nil && named:
+				return "did not pass yet: " + r.String()
+			case r.Alive == nil:
+				return "did not pass its health check yet"
+			case named:
+				return "fails " + r.String()
+			}
+			return "fails its health check"
+		}
+	}
+	for _, r := range workload.OtherResults(t.pod) {
+		once := r.Name != "check"
+		switch {
+		case once && (r.Alive == nil || !*r.Alive):
+			return "was not ready yet: " + r.String()
+		case !once && r.Alive != nil && !*r.Alive:
+			return r.String()
+		}
+	}
+	return ""
 }
 
 // judge finds the state of the task, and why it is not running.
@@ -222,19 +248,20 @@ const (
 
 // health is what the health checks say; "" where there are none.
 func (t task) health() string {
-	if !slices.ContainsFunc(t.pod.Spec.Containers, func(c corev1.Container) bool { return c.ReadinessProbe != nil }) {
-		return ""
+	results := workload.HealthResults(&v1alpha1.App{}, t.pod)
+	said := ""
+	for _, r := range results {
+		switch {
+		case t.state != taskRunning || r.Alive == nil:
+			said = cmp.Or(said, unchecked) // with no success yet
+		case !*r.Alive:
+			return unhealthy
+		}
 	}
-	main := t.main()
-	switch {
-	case t.state != taskRunning || main == nil:
-		return unchecked
-	case main.Ready:
+	if said == "" && len(results) > 0 {
 		return healthy
-	case main.Started != nil && *main.Started:
-		return unhealthy
 	}
-	return unchecked // in its grace period, with no success yet
+	return said
 }
 
 // main is the state of the container that runs the task.

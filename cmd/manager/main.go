@@ -99,6 +99,7 @@ func (s *settings) flags(set *flag.FlagSet) {
 	w := &s.controllers.Workload
 	set.StringVar(&w.RootNamespace, "root-namespace", w.RootNamespace, "Namespace of apps without a group.")
 	set.StringVar(&w.GPUResource, "gpu-resource", w.GPUResource, "Extended resource that counts GPUs.")
+	set.StringVar(&w.HomeRegion, "home-region", w.HomeRegion, "Region of apps whose constraints name no region and no zone; empty lets them run in any.")
 	set.Func("host-ports", fmt.Sprintf("Ports for apps on the host network that ask for any, as FIRST-LAST. (default %d-%d)",
 		w.HostPorts.First, w.HostPorts.Last), func(v string) error { return parsePortRange(v, &w.HostPorts) })
 	set.Func("service-ports", fmt.Sprintf("Service ports for Apps that ask for any, as FIRST-LAST. (default %d-%d)",

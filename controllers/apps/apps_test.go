@@ -135,19 +135,37 @@ var _ = Describe("An App", func() {
 	})
 
 	It("says which field it does not support, and goes on once that is gone", func(ctx SpecContext) {
-		app.Spec.Constraints = []v1alpha1.Constraint{{Field: "hostname", Operator: v1alpha1.ConstraintUnique}}
+		app.Spec.Dependencies = []string{"/db"}
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		Eventually(func(g Gomega) {
 			stalled := condition(get(ctx, g, app), v1alpha1.ConditionStalled)
 			g.Expect(stalled).NotTo(BeNil())
 			g.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonUnsupported))
-			g.Expect(stalled.Message).To(ContainSubstring("spec.constraints"))
+			g.Expect(stalled.Message).To(ContainSubstring("spec.dependencies"))
 			g.Expect(condition(app, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionFalse))
 		}).Should(Succeed())
 		Expect(uids(ctx, app)).To(BeEmpty())
-		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Constraints = nil })
+		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Dependencies = nil })
 		eventuallyReady(ctx, app)
 		Expect(condition(app, v1alpha1.ConditionStalled)).To(BeNil())
+	})
+
+	It("kills nothing for a constraint that is wrong", func(ctx SpecContext) {
+		app.Spec.UpgradeStrategy = &v1alpha1.UpgradeStrategy{MinimumHealthCapacity: ptr.To(0.0), MaximumOverCapacity: ptr.To(0.0)}
+		Expect(k8s.Create(ctx, app)).To(Succeed())
+		eventuallyReady(ctx, app)
+		before := uids(ctx, app)
+		change(ctx, app, func(s *v1alpha1.AppSpec) {
+			s.Constraints = []v1alpha1.Constraint{{Field: "@rack", Operator: v1alpha1.ConstraintUnique}}
+		})
+		Eventually(func(g Gomega) {
+			stalled := condition(get(ctx, g, app), v1alpha1.ConditionStalled)
+			g.Expect(stalled).NotTo(BeNil())
+			g.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonInvalid))
+			g.Expect(stalled.Message).To(ContainSubstring("spec.constraints[0].field"))
+			g.Expect(condition(app, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue))
+		}).Should(Succeed())
+		Expect(uids(ctx, app)).To(ConsistOf(before))
 	})
 
 	It("launches an instance that crashes again, later and later", func(ctx SpecContext) {

@@ -116,6 +116,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 			Reason: v1alpha1.ReasonUnsupported, Message: strings.Join(refused, "; "), Serving: len(seen.pods) > 0,
 		}
 	}
+	if err := workload.CheckPlacement(seen.app); err != nil {
+		return reconcile.Result{}, &reconciler.Terminal{Reason: v1alpha1.ReasonInvalid, Message: err.Error(), Serving: len(seen.pods) > 0}
+	}
 	backoff, err := seen.backoff()
 	if err != nil {
 		return reconcile.Result{}, err

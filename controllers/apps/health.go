@@ -154,8 +154,8 @@ func (t *trial) say(status corev1.ConditionStatus, reason, message string, at ti
 		at = t.started
 	}
 	since := metav1.NewTime(at.Truncate(time.Second))
-	if t.condition.Status == status {
-		since = t.condition.LastTransitionTime
+	if last := t.condition.LastTransitionTime; t.condition.Status == status && !last.Time.Before(t.started) {
+		since = last
 	}
 	t.condition = corev1.PodCondition{Type: t.check.Condition, Status: status, Reason: reason, Message: message, LastTransitionTime: since}
 }

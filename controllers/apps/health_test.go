@@ -232,6 +232,19 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// What is known of a task that was taken back once and started anew again is
+// known of the new one.
+func TestTakenBackTwice(t *testing.T) {
+	started := noon.Add(time.Minute)
+	p := pod("new", checked(started, said("kdcos.io/health-check-1", corev1.ConditionUnknown, v1alpha1.PodReasonRestarted, "", noon)))
+	checks, _ := workload.TaskChecks(&p)
+	tried := resume(checks[0], &p, started, false)
+	tried.judge(prober.Result{Code: 503, Time: started.Add(time.Second)})
+	if tried.condition.Message == "" || !workload.OfThisTask(&p, &tried.condition) {
+		t.Errorf("%+v", tried.condition)
+	}
+}
+
 // Clocks of nodes and of the manager differ: what is said of a task must not
 // look as if it was said of the one before.
 func TestConditionsAreNotOlderThanTheirTask(t *testing.T) {

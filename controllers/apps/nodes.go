@@ -35,6 +35,19 @@ func (r *Reconciler) unreachableNodes(ctx context.Context) (map[string]time.Time
 	return lost, nil
 }
 
+// nodeValues are the values of a label, by node.
+func (r *Reconciler) nodeValues(ctx context.Context, key string) (map[string]string, error) {
+	var nodes corev1.NodeList
+	if err := r.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	values := make(map[string]string, len(nodes.Items))
+	for i := range nodes.Items {
+		values[nodes.Items[i].Name] = nodes.Items[i].Labels[key]
+	}
+	return values, nil
+}
+
 // appsOn are the Apps with pods on a node.
 func (r *Reconciler) appsOn(ctx context.Context, node client.Object) []reconcile.Request {
 	var pods corev1.PodList

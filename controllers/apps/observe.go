@@ -30,6 +30,8 @@ type observed struct {
 	pods []corev1.Pod
 	// unreachable are the nodes that do not answer, and since when.
 	unreachable map[string]time.Time
+	// groups are the values that nodes have of what the App is grouped by.
+	groups map[string]string
 	// settings are those of the datacenter.
 	settings workload.Settings
 	// health is what the manager's checks say of them.
@@ -58,6 +60,11 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 	seen.pods = pods.Items
 	if seen.unreachable, err = r.unreachableNodes(ctx); err != nil {
 		return nil, err
+	}
+	if key, grouped := workload.GroupByField(&seen.app.Spec); grouped {
+		if seen.groups, err = r.nodeValues(ctx, key); err != nil {
+			return nil, err
+		}
 	}
 	seen.health = r.probing.follow(ctx, client.ObjectKeyFromObject(app), seen.pods, seen.now)
 	return seen, nil

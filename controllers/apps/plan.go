@@ -33,6 +33,8 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 		MaximumOverCapacity:   *spec.UpgradeStrategy.MaximumOverCapacity,
 		Resident:              spec.Resident(),
 		OldestFirst:           spec.KillSelection == v1alpha1.OldestFirst,
+		Groups:                workload.Groups(spec),
+		Spread:                o.groups != nil,
 	}
 	seen := make([]rollout.Instance, 0, len(o.pods))
 	for i := range o.pods {
@@ -57,6 +59,7 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 		Condition: condition,
 		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
 		Overdue:   o.overdue(pod),
+		Group:     o.groups[pod.Spec.NodeName],
 		Started:   pod.CreationTimestamp.Time,
 	}
 }

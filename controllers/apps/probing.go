@@ -149,7 +149,7 @@ func (p *probing) begin(task *checkedTask, pod *corev1.Pod, checks []workload.Ta
 		}
 		interval := time.Duration(check.IntervalSeconds) * time.Second
 		first := started.Add(time.Duration(check.DelaySeconds) * time.Second)
-		if first.Before(now) {
+		if now.Sub(first) > firstCheckWithin {
 			// A task that ran before this manager did: soon, but not all at once.
 			first = now.Add(spread(min(interval, firstCheckWithin), string(pod.UID)))
 		}

@@ -26,6 +26,7 @@ const (
 	nodeName      = "spec.nodeName"
 	unreachable   = "status.unreachable"
 	servicePort   = "servicePort"
+	matches       = "spec.matches"
 )
 
 // Register adds the indexes to the cache.
@@ -39,6 +40,8 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&corev1.Pod{}, nodeName, nodeOf},
 		{&corev1.Node{}, unreachable, isUnreachable},
 		{&v1alpha1.App{}, servicePort, servicePortsOf},
+		{&v1alpha1.App{}, matches, matchesOf},
+		{&corev1.Pod{}, matches, matchLabelsOf},
 	} {
 		if err := indexer.IndexField(ctx, i.kind, i.field, i.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.kind, i.field, err)
@@ -96,6 +99,29 @@ func UnreachableSince(node *corev1.Node) (since time.Time, is bool) {
 	}
 	return time.Time{}, false
 }
+
+// matchesOf says that an App needs nodes to be labelled for its constraints.
+func matchesOf(obj client.Object) []string {
+	app, is := obj.(*v1alpha1.App)
+	return yes(is && len(workload.Matches(&app.Spec)) > 0)
+}
+
+// matchLabelsOf says that a pod asks for such labels.
+func matchLabelsOf(obj client.Object) []string {
+	pod, is := obj.(*corev1.Pod)
+	return yes(is && len(workload.MatchLabels(pod.Spec.Affinity)) > 0)
+}
+
+func yes(is bool) []string {
+	if is {
+		return []string{"true"}
+	}
+	return nil
+}
+
+// WithMatches selects the Apps that have matches, and the pods that ask for
+// labels of such.
+func WithMatches() client.ListOption { return client.MatchingFields{matches: "true"} }
 
 // ControlledBy selects the pods that owner controls.
 func ControlledBy(owner client.Object) client.ListOption {

@@ -4,12 +4,17 @@
 package marathon
 
 import (
+	"fmt"
+	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"k8s.io/utils/ptr"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 // The bounds of our schema where Marathon has none, or a wider one. Sizes are
@@ -113,8 +118,8 @@ func (b bounds) resources(a *App) {
 		b.number("/executorResources/disk", *r.Disk, 0, boundMiB)
 	}
 	if l := a.ResourceLimits; l != nil {
-		b.number("/resourceLimits/cpus", ptr.Deref(l.Cpus, ResourceLimit{}).Number, 0, 1e9-1)
-		b.number("/resourceLimits/mem", ptr.Deref(l.Mem, ResourceLimit{}).Number, 0, 1e10-1)
+		b.number("/resourceLimits/cpus", ptr.Deref(l.Cpus, ResourceLimit{}).Number, 0, math.MaxInt32)
+		b.number("/resourceLimits/mem", ptr.Deref(l.Mem, ResourceLimit{}).Number, 0, math.Nextafter(1e10, 0))
 	}
 }
 
@@ -164,11 +169,18 @@ func (b bounds) constraint(path string, c []string) {
 	for i, s := range c {
 		b.text(index(path, i), s, 0, map[bool]int{true: boundName, false: boundText}[i == 0])
 	}
-	if len(c) == 3 && len(c[2]) > 0 && c[2][0] == '-' {
-		switch operator(c[1]) {
-		case "GROUP_BY", "MAX_PER":
-			b.check(false, path, "a number of tasks or groups is not negative")
-		}
+	if len(c) != 3 {
+		return
+	}
+	switch operator(c[1]) {
+	case v1alpha1.ConstraintGroupBy, v1alpha1.ConstraintMaxPer:
+		n, err := strconv.ParseInt(c[2], 10, 32)
+		b.check(err != nil || n > 0, path, "a number of tasks or groups is at least 1")
+	case v1alpha1.ConstraintLike, v1alpha1.ConstraintUnlike:
+		_, err := syntax.Parse(c[2], syntax.Perl)
+		b.check(err == nil || !isRegexp(c[2]), path, fmt.Sprintf("the regular expression is Java-only, those of RE2 are taken: %v", err))
+		b.check(c[2] != "", path, "an empty regular expression matches nothing")
+	case v1alpha1.ConstraintUnique, v1alpha1.ConstraintCluster, v1alpha1.ConstraintIs:
 	}
 }
 

@@ -3,7 +3,11 @@
 
 package marathon
 
-import "k8s.io/utils/ptr"
+import (
+	"strings"
+
+	"k8s.io/utils/ptr"
+)
 
 func (b bounds) container(c *Container) {
 	if c == nil {
@@ -11,6 +15,7 @@ func (b bounds) container(c *Container) {
 	}
 	if d := c.Docker; d != nil {
 		b.text("/container/docker/image", d.Image, 1, boundText)
+		b.check(strings.TrimSpace(d.Image) == d.Image, "/container/docker/image", "an image has no spaces around its name")
 		b.count("/container/docker/parameters", len(d.Parameters), boundItems)
 		for i, parameter := range d.Parameters {
 			path := index("/container/docker/parameters", i)

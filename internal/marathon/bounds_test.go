@@ -65,7 +65,7 @@ var appBounds = []bound{
 	{"/executorResources/cpus", 1000, value(cmd + `"executorResources":{"cpus":%d}`)},
 	{"/executorResources/mem", 1 << 30, value(cmd + `"executorResources":{"mem":%d}`)},
 	{"/executorResources/disk", 1 << 30, value(cmd + `"executorResources":{"disk":%d}`)},
-	{"/resourceLimits/cpus", 999999999, value(cmd + `"resourceLimits":{"cpus":%d}`)},
+	{"/resourceLimits/cpus", 2147483647, value(cmd + `"resourceLimits":{"cpus":%d}`)},
 	{"/resourceLimits/mem", 9999999999, value(cmd + `"resourceLimits":{"mem":%d}`)},
 	{"/labels", 512, items(cmd+`"labels":{%s}`, `"l#":""`)},
 	{"/labels/a", 262144, text(cmd + `"labels":{"a":%s}`)},

@@ -39,8 +39,23 @@ func FromApp(app *v1alpha1.App, opts Options) (*App, error) {
 	}
 	a.fill()
 	a.indexHealthChecks()
+	a.indexCheck()
 	a.finish(opts.filled())
 	return a, nil
+}
+
+// indexCheck names the first port in a check that names none, where Marathon
+// asks for one: with several to choose from.
+func (a *App) indexCheck() {
+	if a.Check == nil || a.portCount() < 2 {
+		return
+	}
+	if h := a.Check.HTTP; h != nil && h.Port == nil {
+		orElse(&h.PortIndex, 0)
+	}
+	if t := a.Check.TCP; t != nil && t.Port == nil {
+		orElse(&t.PortIndex, 0)
+	}
 }
 
 // fromSpec returns the definition of a spec that has its defaults.

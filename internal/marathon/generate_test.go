@@ -186,7 +186,7 @@ func (g generator) labels() any {
 func (g generator) constraint() any {
 	return g.good([]any{"hostname"},
 		[]any{"hostname", "UNIQUE"}, []any{"rack", "CLUSTER", ""}, []any{"rack", "CLUSTER"}, []any{"rack", "GROUP_BY", "+3"}, []any{"@zone", "GROUP_BY"},
-		[]any{"a", "MAX_PER", "2"}, []any{"a", "like", "b.*"}, []any{"a", "UNLIKE", "(?=x)"}, []any{"a", "IS"}, []any{"a", "IS", "b/c"})
+		[]any{"a", "MAX_PER", "2"}, []any{"a", "like", "b.*"}, []any{"a", "UNLIKE", "(?i)x|[yz]+"}, []any{"a", "IS"}, []any{"a", "IS", "b/c"})
 }
 
 func (g generator) limit() any {

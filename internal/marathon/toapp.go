@@ -152,8 +152,9 @@ func (l *ResourceLimit) spec() *intstr.IntOrString {
 		return nil
 	case l.Text != nil:
 		return ptr.To(intstr.FromString(*l.Text))
-	case l.Number == math.Trunc(l.Number) && l.Number <= math.MaxInt32:
-		return ptr.To(intstr.FromInt32(int32(l.Number)))
+	case l.Number <= math.MaxInt32 && (l.Number == math.Trunc(l.Number) || l.Number > 1e9):
+		// Of so many, a fraction is nothing, and the text would be too long.
+		return ptr.To(intstr.FromInt32(int32(math.Min(math.Ceil(l.Number), math.MaxInt32))))
 	}
 	s := strconv.FormatFloat(l.Number, 'f', -1, 64)
 	if _, decimals, _ := strings.Cut(s, "."); len(decimals) > 9 {

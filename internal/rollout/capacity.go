@@ -131,9 +131,10 @@ func (c *census) settled() bool {
 	return c.oldStopping == 0 && c.currentStopping == 0 && c.currentHealthy == len(c.current) && len(c.old) > 0
 }
 
-// freeSlots returns the n lowest slots that no instance of the current
-// configuration holds, be it on its way out or lost.
-func freeSlots(seen []Instance, n int) []int {
+// freeSlots returns n slots that no instance of the current configuration
+// holds, be it on its way out or lost: the lowest of them, in whichever group
+// has the fewest instances that stay.
+func freeSlots(seen, staying []Instance, n, groups int) []int {
 	if n <= 0 {
 		return nil
 	}
@@ -143,10 +144,29 @@ func freeSlots(seen []Instance, n int) []int {
 			taken[i.Slot] = true
 		}
 	}
+	if groups > len(seen)+n {
+		// Each of the lowest slots is a group of its own.
+		groups = 1
+	}
+	held, next := make([]int, max(groups, 1)), make([]int, max(groups, 1))
+	for _, i := range staying {
+		held[i.Slot%len(held)]++
+	}
+	for group := range next {
+		next[group] = group
+	}
 	free := make([]int, 0, n)
-	for slot := 0; len(free) < n; slot++ {
-		if !taken[slot] {
-			free = append(free, slot)
+	for level := slices.Min(held); len(free) < n; level++ {
+		for group := 0; group < len(held) && len(free) < n; group++ {
+			if held[group] > level {
+				continue
+			}
+			for taken[next[group]] {
+				next[group] += len(held)
+			}
+			free = append(free, next[group])
+			next[group] += len(held)
+			held[group]++
 		}
 	}
 	return slices.Clip(free)

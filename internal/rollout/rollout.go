@@ -74,6 +74,9 @@ type Target struct {
 	OldestFirst bool
 	// Spread says that a GROUP_BY constraint is to be kept by scaling down.
 	Spread bool
+	// Groups is the number of groups that slots are dealt to in turn, and that
+	// are kept even by the slots that are launched; 0 is one group.
+	Groups int
 }
 
 // Reason is why an action is taken.
@@ -126,7 +129,7 @@ func Next(t Target, seen []Instance, now, nextLaunch time.Time) Plan {
 		p.wait(nextLaunch.Sub(now))
 		launch = 0
 	}
-	p.Launch = freeSlots(seen, launch)
+	p.Launch = freeSlots(seen, c.current, launch, t.Groups)
 	return p
 }
 

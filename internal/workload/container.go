@@ -79,8 +79,10 @@ func escape(s string) string {
 
 func resources(spec *v1alpha1.AppSpec, settings Settings) (limits, requests corev1.ResourceList, err error) {
 	cpus, mem, disk := *spec.Cpus, *spec.Mem, *spec.Disk
-	if x := spec.ExecutorResources; x != nil {
-		cpus, mem, disk = cpus+*x.Cpus, mem+*x.Mem, disk+*x.Disk
+	var executor v1alpha1.ExecutorResources
+	if spec.ExecutorResources != nil {
+		executor = *spec.ExecutorResources
+		cpus, mem, disk = cpus+*executor.Cpus, mem+*executor.Mem, disk+*executor.Disk
 	}
 	requests = corev1.ResourceList{corev1.ResourceCPU: cores(cpus)}
 	limits = corev1.ResourceList{corev1.ResourceCPU: cores(cpus)}
@@ -96,10 +98,11 @@ func resources(spec *v1alpha1.AppSpec, settings Settings) (limits, requests core
 		requests[settings.gpuResource()] = *resource.NewQuantity(n, resource.DecimalSI)
 	}
 	if l := spec.ResourceLimits; l != nil {
-		if err := limit(limits, corev1.ResourceCPU, l.Cpus, cores); err != nil {
+		// They are the task's: what is for its executor comes on top.
+		if err := limit(limits, corev1.ResourceCPU, l.Cpus, func(n float64) resource.Quantity { return cores(n + ptr.Deref(executor.Cpus, 0)) }); err != nil {
 			return nil, nil, fmt.Errorf("resourceLimits.cpus: %w", err)
 		}
-		if err := limit(limits, corev1.ResourceMemory, l.Mem, mebibytes); err != nil {
+		if err := limit(limits, corev1.ResourceMemory, l.Mem, func(n float64) resource.Quantity { return mebibytes(n + ptr.Deref(executor.Mem, 0)) }); err != nil {
 			return nil, nil, fmt.Errorf("resourceLimits.mem: %w", err)
 		}
 	}

@@ -25,6 +25,9 @@ type Settings struct {
 	TaskLaunchTimeout time.Duration
 	// GPUResource is the extended resource that counts GPUs; nvidia.com/gpu if empty.
 	GPUResource string
+	// HomeRegion is the region of Apps whose constraints name no region and no
+	// zone; empty lets them run in any.
+	HomeRegion string
 }
 
 // PortRange is a range of ports, both ends included.

@@ -19,7 +19,6 @@ import (
 func Unsupported(app *v1alpha1.App, settings Settings) []string {
 	u := &refusals{}
 	s := &app.Spec
-	u.add(len(s.Constraints) > 0, "spec.constraints", "placement constraints")
 	u.add(len(s.Fetch) > 0, "spec.fetch", "fetching files")
 	u.add(len(s.Secrets) > 0, "spec.secrets", "secrets")
 	u.add(len(s.Dependencies) > 0, "spec.dependencies", "dependencies")

@@ -54,6 +54,10 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
+	where, err := place(app, settings, config, slot.Number)
+	if err != nil {
+		return nil, err
+	}
 	spec := corev1ac.PodSpec().
 		WithContainers(container).
 		WithRestartPolicy(corev1.RestartPolicyAlways).
@@ -64,6 +68,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if selector := nodeSelector(&app.Spec); selector != nil {
 		spec.WithNodeSelector(selector)
 	}
+	where.constrain(spec)
 	if app.Spec.OnHostNetwork() {
 		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
 	}
@@ -88,6 +93,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	labels := Labels(app)
 	labels[v1alpha1.ConfigLabel] = config
 	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)
+	maps.Copy(labels, where.labels)
 	return corev1ac.Pod(PodName(app, config, slot.Number), app.Namespace).
 		WithLabels(labels).
 		WithAnnotations(annotations).
@@ -160,7 +166,7 @@ func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.Tolerati
 				WithOperator(corev1.TolerationOpEqual).WithValue(role).WithEffect(corev1.TaintEffectNoSchedule))
 		}
 	}
-	if gpus(spec) > 0 {
+	if gpus(spec) > 0 || spec.Labels[gpuSchedulingLabel] == gpuUnrestricted {
 		all = append(all, corev1ac.Toleration().WithKey(string(settings.gpuResource())).
 			WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoSchedule))
 	}

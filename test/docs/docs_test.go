@@ -38,7 +38,7 @@ var (
 
 // unsupported are fields whose parts need no explanation yet.
 var unsupported = []string{
-	"check", "readinessChecks", "fetch", "constraints", "secrets", "container.volumes", "container.docker.pullConfig",
+	"fetch", "secrets", "container.volumes", "container.docker.pullConfig",
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {

@@ -51,7 +51,7 @@ func checked(namespace string, byManager bool, h v1alpha1.HealthCheck) *checkedA
 		}
 	}
 	quick(&h.IntervalSeconds, 1)
-	quick(&h.TimeoutSeconds, 2)
+	quick(&h.TimeoutSeconds, 10)
 	quick(&h.DelaySeconds, 0)
 	switch {
 	case h.Protocol == v1alpha1.HealthCommand:
@@ -85,18 +85,23 @@ var trusting = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport
 	DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 }}
 
-// ask sends a request to the task of an App and returns the answer.
-func (c *checkedApp) ask(ctx context.Context, method, path string) string {
+// ask sends a request to the task of an App and returns the answer. Between
+// the two, before is what the task was.
+func (c *checkedApp) ask(ctx context.Context, method, path string) (answer string) {
 	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, method, c.scheme+"://"+net.JoinHostPort(c.task(ctx).Status.PodIP, "80")+path, nil)
-	Expect(err).NotTo(HaveOccurred())
-	response, err := trusting.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(response.StatusCode).To(BeNumerically("<", 400), "%s: %s", path, body)
-	return string(body)
+	Eventually(func(g Gomega) {
+		c.before = c.task(ctx)
+		request, err := http.NewRequestWithContext(ctx, method, c.scheme+"://"+net.JoinHostPort(c.before.Status.PodIP, "80")+path, nil)
+		g.Expect(err).NotTo(HaveOccurred())
+		response, err := trusting.Do(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(response.StatusCode).To(BeNumerically("<", 400), "%s: %s", path, body)
+		answer = string(body)
+	}).WithContext(ctx).WithTimeout(30 * time.Second).WithPolling(200 * time.Millisecond).Should(Succeed())
+	return answer
 }
 
 // task is the only pod of the App.
@@ -110,10 +115,9 @@ func (c *checkedApp) task(ctx context.Context) corev1.Pod {
 	return corev1.Pod{}
 }
 
-// fail makes the task fail its health check, once it is known as it is.
+// fail makes the task fail its health check.
 func (c *checkedApp) fail(ctx context.Context) {
 	GinkgoHelper()
-	c.before = c.task(ctx)
 	if c.overTCP(c.check().Protocol) {
 		c.ask(ctx, http.MethodPost, "/close?port=81")
 	} else {
@@ -255,7 +259,8 @@ var _ = Describe("Health checks", func() {
 		from := time.Now()
 		time.Sleep(5 * time.Second)
 		for _, request := range audited(from, "system:serviceaccount:"+system+":", "create", "update", "patch", "delete") {
-			Expect(request).NotTo(ContainSubstring(namespace))
+			Expect(request).NotTo(ContainSubstring(namespace + "/apps/" + both.Name))
+			Expect(request).NotTo(ContainSubstring(both.before.Name))
 		}
 		Expect(discards.killed(ctx)).To(BeFalse(), "an answer that is discarded is none")
 

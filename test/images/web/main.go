@@ -27,6 +27,7 @@ Pages of the server:
   /                   an HTML page: host, task, app and version
   /info               the same as JSON
   /env                the environment, as JSON
+  /inspect            what the task sees of where it runs, and of requests: JSON
   /health             200, or 503 while switched off
   /health/on, /off    switch it (POST)
   /delay?for=2s       answers after that time
@@ -34,6 +35,8 @@ Pages of the server:
   /answer?code=404    answers with that status
   /requests           the number of requests by path, as JSON
   /close?port=81      stops listening on a port (POST)
+
+Packets of UDP to the same ports come back, with the name of the host before them.
 
 Environment of the server:
   PORTS          ports to listen on beside 80, separated by commas, where -listen is not given

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"strconv"
@@ -24,14 +23,16 @@ type app struct {
 	sick    atomic.Bool
 	exit    func(code int)
 
+	// requests are those that came in so far.
+	requests *requests
+
 	lock sync.Mutex
-	// requests counts them by path, listeners are by port.
-	requests  map[string]int
+	// listeners are by port.
 	listeners map[string]io.Closer
 }
 
 func newApp(started time.Time) *app {
-	return &app{started: started, exit: os.Exit, requests: map[string]int{}, listeners: map[string]io.Closer{}}
+	return &app{started: started, exit: os.Exit, requests: &requests{started: started, seen: map[string]*visits{}}, listeners: map[string]io.Closer{}}
 }
 
 // lifetime fires when the app is to end by itself, if ever.
@@ -84,31 +85,15 @@ func (a *app) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.info()) })
 	mux.HandleFunc("GET /env", func(w http.ResponseWriter, _ *http.Request) { answer(w, environment()) })
+	mux.HandleFunc("GET /inspect", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.inspect()) })
 	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("POST /health/{state}", a.setHealth)
 	mux.HandleFunc("/delay", delay)
 	mux.HandleFunc("/exit", a.end)
 	mux.HandleFunc("/answer", answerCode)
-	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.counted()) })
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.requests.counts()) })
 	mux.HandleFunc("POST /close", a.closePort)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.count(r.URL.Path)
-		mux.ServeHTTP(w, r)
-	})
-}
-
-func (a *app) count(path string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	if _, is := a.requests[path]; is || len(a.requests) < 100 {
-		a.requests[path]++
-	}
-}
-
-func (a *app) counted() map[string]int {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	return maps.Clone(a.requests)
+	return a.requests.count(mux)
 }
 
 // closePort stops listening on a port; connections there are stay.

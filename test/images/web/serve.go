@@ -53,6 +53,7 @@ func serve(ctx context.Context, args []string) error {
 			return err
 		}
 		fmt.Println("listening on", listener.Addr())
+		go echo(address)
 		a.listens(listener)
 		if *secure {
 			listener = tls.NewListener(listener, server.TLSConfig)
@@ -71,6 +72,30 @@ func serve(ctx context.Context, args []string) error {
 	case <-ctx.Done():
 	}
 	return drain(server)
+}
+
+// echo sends packets back as long as the process lives. Who needs none does
+// not mind that the port is taken.
+func echo(address string) {
+	packets, err := net.ListenPacket("udp", address)
+	if err != nil {
+		fmt.Println("not listening on UDP as well:", err)
+		return
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	buffer := make([]byte, 1500)
+	for {
+		n, from, err := packets.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		if _, err := packets.WriteTo([]byte(host+": "+string(buffer[:n])), from); err != nil {
+			fmt.Fprintln(os.Stderr, "web: answer packet:", err)
+		}
+	}
 }
 
 // drain goes on serving until everybody has heard that this task goes away,

@@ -35,6 +35,8 @@ func TestPages(t *testing.T) {
 		{"GET", "/info", 200, `"taskId":"hello_world.instance-1._app.1"`},
 		{"GET", "/env", 200, `"MARATHON_APP_ID":"/hello_world"`},
 		{"GET", "/nowhere", 404, ""},
+		{"GET", "/inspect", 200, `"/nowhere":{"count":1`},
+		{"GET", "/inspect", 200, `"MARATHON_APP_ID":"/hello_world"`},
 		{"GET", "/health", 200, "healthy"},
 		{"POST", "/health/off", 200, "off"},
 		{"GET", "/health", 503, "sick"},
@@ -160,6 +162,27 @@ func TestDrain(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEcho(t *testing.T) {
+	address := freeAddress(t)
+	go echo(address)
+	eventually(t, func() bool {
+		connection, err := net.Dial("udp", address)
+		if err != nil {
+			return false
+		}
+		defer func() { _ = connection.Close() }()
+		if _, err := connection.Write([]byte("hello")); err != nil {
+			return false
+		}
+		if err := connection.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+			return false
+		}
+		answer := make([]byte, 100)
+		n, err := connection.Read(answer)
+		return err == nil && strings.HasSuffix(string(answer[:n]), ": hello")
+	})
 }
 
 func TestLoadCountsFailures(t *testing.T) {

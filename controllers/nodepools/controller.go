@@ -1,0 +1,148 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package nodepools looks after nodes. It labels those that satisfy the
+// constraints of Apps which no selector of Kubernetes can ask for, such as
+// regular expressions; their pods ask for the label. It never touches any other
+// part of a node.
+package nodepools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/workload"
+)
+
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kdcos.io,resources=apps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconciler labels nodes.
+type Reconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Events tells Apps that their constraints do not count.
+	Events events.EventRecorder
+}
+
+// SetupWithManager adds the controller to a manager. There is one request for
+// all nodes, since a constraint concerns them all: what happens at once makes
+// one pass.
+func SetupWithManager(mgr ctrl.Manager) error {
+	r := &Reconciler{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("kdcos-node")}
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: "nodes"}}}
+	})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("node").
+		Watches(&corev1.Node{}, all, builder.WithPredicates(nodeChanges())).
+		Watches(&v1alpha1.App{}, all, builder.WithPredicates(appChanges())).
+		Watches(&corev1.Pod{}, all, builder.WithPredicates(podChanges())).
+		Complete(r)
+}
+
+// Reconcile makes one pass over all nodes.
+func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	var nodes corev1.NodeList
+	if err := r.Client.List(ctx, &nodes); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list nodes: %w", err)
+	}
+	var apps v1alpha1.AppList
+	if err := r.Client.List(ctx, &apps, index.WithMatches()); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list apps: %w", err)
+	}
+	var pods corev1.PodList
+	if err := r.Client.List(ctx, &pods, index.WithMatches()); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list pods: %w", err)
+	}
+	asked, left := matches(apps.Items)
+	for _, app := range left {
+		r.Events.Eventf(app, nil, corev1.EventTypeWarning, "TooManyConstraints", "Place",
+			"spec.constraints: no more than %d different matches of nodes are looked for at once, those of the oldest apps", maxMatches)
+	}
+	inUse := labelsInUse(pods.Items)
+	var errs []error
+	for i := range nodes.Items {
+		if changes := changes(&nodes.Items[i], asked, inUse); len(changes) > 0 {
+			errs = append(errs, r.label(ctx, &nodes.Items[i], changes))
+		}
+	}
+	return reconcile.Result{}, errors.Join(errs...)
+}
+
+// label writes labels of a node, and removes those that are nil.
+func (r *Reconciler) label(ctx context.Context, node *corev1.Node, labels map[string]*string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels}})
+	if err != nil {
+		return fmt.Errorf("encode labels: %w", err)
+	}
+	log.FromContext(ctx).V(1).Info("label", "node", node.Name, "labels", slices.Sorted(maps.Keys(labels)))
+	if err := r.Client.Patch(ctx, node, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("label node: %w", err)
+	}
+	return nil
+}
+
+// nodeChanges are those that constraints may speak of. The heartbeat is none.
+func nodeChanges() predicate.Funcs {
+	return predicate.Funcs{
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, wasNode := e.ObjectOld.(*corev1.Node)
+			after, isNode := e.ObjectNew.(*corev1.Node)
+			return wasNode && isNode &&
+				(!maps.Equal(before.Labels, after.Labels) || !slices.Equal(before.Status.Addresses, after.Status.Addresses))
+		},
+	}
+}
+
+// appChanges are those of matches.
+func appChanges() predicate.Funcs {
+	asks := func(obj client.Object) bool {
+		app, ok := obj.(*v1alpha1.App)
+		return ok && len(workload.Matches(&app.Spec)) > 0
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return asks(e.Object) },
+		DeleteFunc: func(e event.DeleteEvent) bool { return asks(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, wasApp := e.ObjectOld.(*v1alpha1.App)
+			after, isApp := e.ObjectNew.(*v1alpha1.App)
+			return wasApp && isApp && before.Generation != after.Generation &&
+				!reflect.DeepEqual(before.Spec.Constraints, after.Spec.Constraints)
+		},
+	}
+}
+
+// podChanges are the ends of pods: a label that only they asked for can go.
+func podChanges() predicate.Funcs {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		DeleteFunc: func(e event.DeleteEvent) bool {
+			pod, ok := e.Object.(*corev1.Pod)
+			return ok && len(workload.MatchLabels(pod.Spec.Affinity)) > 0
+		},
+	}
+}

@@ -1,0 +1,35 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// Slots are dealt to groups in turn. What is launched keeps them even, whatever
+// slots those that are lost, ended or being stopped still hold.
+func TestLaunchesKeepGroupsEven(t *testing.T) {
+	at := func(slot int, condition Condition) Instance {
+		return Instance{Slot: slot, Current: true, Condition: condition, Healthy: condition == Running}
+	}
+	for name, c := range map[string]struct {
+		seen   []Instance
+		groups int
+		want   []int
+	}{
+		"one group, the lowest":           {[]Instance{at(0, Running), at(2, Running)}, 0, []int{1, 3}},
+		"from nothing":                    {nil, 2, []int{0, 1, 2, 3}},
+		"a lost one keeps its slot":       {[]Instance{at(0, Running), at(1, Lost), at(2, Running), at(3, Running)}, 2, []int{5}},
+		"an ended one keeps its slot":     {[]Instance{at(0, Ended), at(1, Running), at(2, Running), at(3, Running)}, 2, []int{4}},
+		"one group lost whole":            {[]Instance{at(0, Lost), at(1, Running), at(2, Lost), at(3, Running)}, 2, []int{4, 6}},
+		"what is left after scaling down": {[]Instance{at(0, Running), at(3, Running)}, 3, []int{1, 2}},
+	} {
+		target := Target{Instances: 4, MinimumHealthCapacity: 1, MaximumOverCapacity: 1, Groups: c.groups}
+		if got := Next(target, c.seen, time.Time{}, time.Time{}).Launch; !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
