@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the parts of the tests that it is told to: unit, localcluster, fuzz, chaos,
-# e2e, conformance.
+# scale, e2e, conformance.
 # All of them run, whatever fails; at the end it says what was left out and
 # why, and repeats the results by package. Run by `make test` and its like.
 #   TESTFLAGS   further flags for go test, such as -race
@@ -68,6 +68,15 @@ test_chaos() {
   fi
 }
 
+test_scale() {
+  if [ "$(uname)" != Linux ]; then
+    leave_out "measurements" "simulated nodes run on Linux only"
+    return
+  fi
+  run go test ./test/scale
+  run go run ./test/scale -quick -check smoke
+}
+
 # test on the local cluster, with real nodes and kdcos as it is now. The first
 # test brings it up; it goes when all have passed, unless it was there before.
 cluster=
@@ -111,6 +120,7 @@ for part in "$@"; do
     localcluster) test_localcluster ;;
     fuzz) test_fuzz ;;
     chaos) test_chaos ;;
+    scale) test_scale ;;
     e2e) test_e2e ;;
     conformance) test_conformance ;;
     *) echo "no such part" && failed=1 ;;
