@@ -8,6 +8,8 @@ BIN := .local/bin
 KUBECONFIG := $(CURDIR)/.local/kubeconfig
 # Of the local cluster: real, kind or kwok. Without it, the best that this machine can do.
 PROVIDER ?=
+# Of measurements.
+ROUNDS ?= 1
 export KUBECONFIG PROVIDER
 
 TEST_TOOLS := $(BIN)/helm $(BIN)/localcluster
@@ -27,7 +29,7 @@ demo: ## Bring up a cluster, install kdcos, run hello_world.json and show it
 	@hack/demo.sh
 
 test: $(TEST_TOOLS) ## Run all tests this machine can run, and say which it cannot
-	@hack/test.sh unit localcluster fuzz e2e conformance
+	@hack/test.sh unit localcluster fuzz chaos scale e2e conformance
 
 verify: $(LINT_TOOLS) ## Regenerate, lint, and fail on any difference
 	@hack/verify.sh
@@ -72,8 +74,25 @@ test-e2e: $(TEST_TOOLS) ## End-to-end tests on the local cluster
 test-conformance: $(TEST_TOOLS) ## Every field of Marathon, watched on the local cluster
 	@hack/test.sh conformance
 
+chaos: $(TEST_TOOLS) ## Break every write of the manager in every way, see that nothing comes of it (POINT), then seed bugs
+	@SWEEP=1 POINT="$(POINT)" hack/test.sh chaos
+
 fuzz: ## Fuzz every parser, five minutes each (FUZZTIME)
 	@FUZZTIME=$${FUZZTIME:-5m} hack/test.sh fuzz
+
+##@ Measurements, on simulated nodes: docs/performance.md
+
+scale: $(TEST_TOOLS) ## Measure Apps beside Deployments, all scenarios, against the thresholds (ROUNDS; an hour)
+	go run ./test/scale -rounds $(ROUNDS) -check app=1000 app=5000 one=5000
+
+scale-app: $(TEST_TOOLS) ## N Apps beside N Deployments, without and with a Service (N, ROUNDS)
+	@go run ./test/scale -rounds $(ROUNDS) app=$(or $(N),1000)
+
+scale-one: $(TEST_TOOLS) ## One App of N instances and its upgrade beside a Deployment (N, ROUNDS)
+	@go run ./test/scale -rounds $(ROUNDS) one=$(or $(N),5000)
+
+test-scale: $(TEST_TOOLS) ## A small measurement that finds a write too many
+	@hack/test.sh scale
 
 ##@ Cluster
 
@@ -111,5 +130,6 @@ $(BIN)/golangci-lint: go.lint.mod
 $(BIN)/localcluster: $(shell find hack/localcluster -name '*.go' -o -name 'go.*')
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
-.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance fuzz \
+.PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance \
+	test-scale chaos fuzz scale scale-app scale-one \
 	cluster-up cluster-down cluster-status image deploy undeploy clean

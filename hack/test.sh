@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Runs the parts of the tests that it is told to: unit, localcluster, fuzz, e2e, conformance.
+# Runs the parts of the tests that it is told to: unit, localcluster, fuzz, chaos,
+# scale, e2e, conformance.
 # All of them run, whatever fails; at the end it says what was left out and
 # why, and repeats the results by package. Run by `make test` and its like.
 #   TESTFLAGS   further flags for go test, such as -race
 #   FUZZTIME    time for each fuzz target (5s)
 #   LONG        not empty: the local cluster's long tests, too
+#   SWEEP       not empty: the whole chaos sweep, and bugs seeded for it to catch
+#   POINT       of the chaos sweep, the points whose name contains this
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .local/test
@@ -51,6 +54,29 @@ test_fuzz() {
   done < <(git grep --untracked -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' ':!hack' | sed 's/func //')
 }
 
+test_chaos() {
+  KUBEBUILDER_ASSETS=$(localcluster assets)
+  export KUBEBUILDER_ASSETS
+  if [ -z "${SWEEP:-}" ]; then
+    leave_out "the whole chaos sweep, and bugs seeded for it to catch" "they take minutes: make chaos"
+    run go test -v -count=1 -timeout 20m ./test/chaos -chaos.short
+    return
+  fi
+  run go test -v -count=1 -timeout 60m ./test/chaos "-chaos.point=${POINT:-}"
+  if [ -z "${POINT:-}" ]; then
+    run go test -v -count=1 -timeout 60m -tags seeded -run '^TestSeededBugs$' ./test/chaos
+  fi
+}
+
+test_scale() {
+  if [ "$(uname)" != Linux ]; then
+    leave_out "measurements" "simulated nodes run on Linux only"
+    return
+  fi
+  run go test ./test/scale
+  run go run ./test/scale -quick -check smoke
+}
+
 # test on the local cluster, with real nodes and kdcos as it is now. The first
 # test brings it up; it goes when all have passed, unless it was there before.
 cluster=
@@ -93,6 +119,8 @@ for part in "$@"; do
     unit) test_unit ;;
     localcluster) test_localcluster ;;
     fuzz) test_fuzz ;;
+    chaos) test_chaos ;;
+    scale) test_scale ;;
     e2e) test_e2e ;;
     conformance) test_conformance ;;
     *) echo "no such part" && failed=1 ;;

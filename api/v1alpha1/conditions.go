@@ -93,16 +93,17 @@ func (a *App) SetConditions(conditions []metav1.Condition) { a.Status.Conditions
 // SetObservedGeneration says which generation of the spec the status speaks of.
 func (a *App) SetObservedGeneration(generation int64) { a.Status.ObservedGeneration = generation }
 
+// TakeStatus takes over the status of an earlier look at the App.
+func (a *App) TakeStatus(of *App) { a.Status = *of.Status.DeepCopy() }
+
 // OnlyProgressed says that the status differs from an earlier one only in how
 // far the App is, beside its conditions: in what the next pass finds again by
-// looking. Of a new App whose deployment goes well, that is its version, too.
+// looking. Of a new App whose deployment goes well, that is all of it.
 func (a *App) OnlyProgressed(since *App) bool {
 	was, is := since.Status, a.Status
 	if was.ConfigHash == "" {
-		if c := meta.FindStatusCondition(is.Conditions, ConditionReconciling); c == nil || c.Reason != ReasonDeploying {
-			return false
-		}
-		was.Version, was.VersionInfo, was.ConfigHash, was.TargetInstances = is.Version, is.VersionInfo, is.ConfigHash, is.TargetInstances
+		c := meta.FindStatusCondition(is.Conditions, ConditionReconciling)
+		return c != nil && c.Reason == ReasonDeploying && is.Backoff == nil && is.LastTaskFailure == nil
 	}
 	for _, s := range []*AppStatus{&was, &is} {
 		s.Conditions, s.ObservedGeneration, s.Selector = nil, 0, ""

@@ -195,6 +195,18 @@ var _ = Describe("An App", func() {
 		Expect(app.Status.Backoff).To(BeNil())
 	})
 
+	It("is not ready from its creation, before anybody looks at it", func(ctx SpecContext) {
+		Expect(k8s.Create(ctx, app)).To(Succeed())
+		ready := condition(app, v1alpha1.ConditionReady)
+		Expect(ready).NotTo(BeNil())
+		// What kstatus takes for InProgress, and kubectl wait for a no.
+		Expect(ready.Status).To(Equal(metav1.ConditionUnknown))
+		Expect(ready.Reason).To(Equal(v1alpha1.ReasonPending))
+		Expect(app.Status.ObservedGeneration).To(BeNumerically("<", app.Generation))
+		eventuallyReady(ctx, app)
+		Expect(condition(app, v1alpha1.ConditionReady).LastTransitionTime.Year()).To(BeNumerically(">", 1970))
+	})
+
 	DescribeTable("explains why it waits", func(ctx SpecContext, fate, reason, message string) {
 		app.Spec.Env = []v1alpha1.EnvVar{{Name: "FATE", Value: ptr.To(fate)}}
 		Expect(k8s.Create(ctx, app)).To(Succeed())
@@ -204,7 +216,7 @@ var _ = Describe("An App", func() {
 			g.Expect(ready.Status).To(Equal(metav1.ConditionFalse))
 			g.Expect(ready.Reason).To(Equal(reason))
 			g.Expect(ready.Message).To(ContainSubstring(message))
-		}).Should(Succeed())
+		}, 5*time.Second).Should(Succeed())
 	},
 		Entry("for an image", "unpullable", v1alpha1.ReasonImagePull, "3 not starting: ImagePullBackOff: Back-off pulling image"),
 		Entry("for a node", "unplaceable", v1alpha1.ReasonWaiting, "3 waiting for the scheduler: InsufficientCpus 3, of 3 nodes: 0/3 nodes are available: 3 Insufficient cpu."),

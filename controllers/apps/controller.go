@@ -161,6 +161,11 @@ func explain(failed, state error) error {
 
 // act does what the plan says: kills first, so that they make room.
 func (r *Reconciler) act(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
+	if seen.leavesNoTrace(plan) {
+		if err := r.write(ctx, seen.app, version, seen.config, &seen.app.Spec); err != nil {
+			return err
+		}
+	}
 	return errors.Join(r.kill(ctx, seen, plan), r.launch(ctx, seen, version, plan))
 }
 

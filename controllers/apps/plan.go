@@ -260,8 +260,10 @@ func lastEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 type transition struct {
 	// from and to are the versions; from is empty for a new App.
 	from, to string
-	// fromConfig is the hash of the configuration that is left.
-	fromConfig string
+	// fromConfig is the hash of the configuration that is left, fromInstances how
+	// many instances were asked for with it.
+	fromConfig    string
+	fromInstances int32
 	// restarts says that tasks are replaced; otherwise the App is only scaled.
 	restarts bool
 }
@@ -270,13 +272,34 @@ type transition struct {
 func (o *observed) transition() *transition {
 	s := &o.app.Status
 	if s.ConfigHash == "" {
+		if step := o.unwritten(); step != nil {
+			return step
+		}
 		return &transition{to: o.app.CreationTimestamp.UTC().Format(versionFormat), restarts: true}
 	}
 	restarts := s.ConfigHash != o.config
 	if !restarts && s.TargetInstances == o.instances() {
 		return nil
 	}
-	return &transition{from: s.Version, to: after(s.Version, o.now), fromConfig: s.ConfigHash, restarts: restarts}
+	return &transition{from: s.Version, to: after(s.Version, o.now), fromConfig: s.ConfigHash, fromInstances: s.TargetInstances, restarts: restarts}
+}
+
+// unwritten is the step from a version that runs, but of which the status says
+// nothing: it was not written yet when the App changed, or that is not seen yet.
+// Its pods tell of it. It is nil where there are none.
+func (o *observed) unwritten() *transition {
+	var step *transition
+	for i := range o.pods {
+		version, config := o.pods[i].Annotations[v1alpha1.VersionAnnotation], o.pods[i].Labels[v1alpha1.ConfigLabel]
+		if config == o.config || version == "" || step != nil && version < step.from {
+			continue
+		}
+		if step == nil || config != step.fromConfig {
+			step = &transition{from: version, to: after(version, o.now), fromConfig: config, restarts: true}
+		}
+		step.fromInstances++
+	}
+	return step
 }
 
 // after is a version for now that is later than the last one.
@@ -289,6 +312,9 @@ func after(last string, now time.Time) string {
 
 // enter writes the new version into the status.
 func (t *transition) enter(status *v1alpha1.AppStatus, seen *observed) {
+	if t.from != "" && status.ConfigHash == "" {
+		status.TargetInstances, status.VersionInfo.LastScalingAt = t.fromInstances, t.from
+	}
 	status.Version = t.to
 	status.VersionInfo.LastScalingAt = ptr.Deref(scaledAt(status, seen, t), t.to)
 	if t.restarts {

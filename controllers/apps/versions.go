@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/rollout"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -41,16 +42,30 @@ func (r *Reconciler) record(ctx context.Context, seen *observed, step *transitio
 	}
 	if spec == nil {
 		log.FromContext(ctx).Info("version left without a trace: nothing ran it", "version", step.from)
+		step.resume(seen, records)
 		return r.recordUnseen(ctx, seen, step.to)
 	}
-	spec.Instances = ptr.To(seen.app.Status.TargetInstances)
+	spec.Instances = ptr.To(step.fromInstances)
 	if err := r.write(ctx, seen.app, step.from, step.fromConfig, spec); err != nil {
 		return err
 	}
-	if err := r.forget(ctx, records); err != nil {
+	if err := r.forget(ctx, records, step.from); err != nil {
 		return err
 	}
+	step.resume(seen, records)
 	return r.recordUnseen(ctx, seen, step.to)
+}
+
+// resume takes up the version that an earlier pass began to enter and, since its
+// pods would not tell of it, recorded: the time would make another one of it.
+func (t *transition) resume(seen *observed, records []appsv1.ControllerRevision) {
+	for i := range records {
+		version := records[i].Annotations[v1alpha1.VersionAnnotation]
+		if seen.instances() == 0 && version > t.from && records[i].Labels[v1alpha1.ConfigLabel] == seen.config {
+			t.to = version
+			return
+		}
+	}
 }
 
 // recordUnseen records a version at its beginning if no pod will carry its configuration.
@@ -59,6 +74,25 @@ func (r *Reconciler) recordUnseen(ctx context.Context, seen *observed, version s
 		return nil
 	}
 	return r.write(ctx, seen.app, version, seen.config, &seen.app.Spec)
+}
+
+// leavesNoTrace says that a plan kills the last pods that carry the configuration.
+// Were the App changed before others run, nobody could tell what it was: a
+// crash loop is when that is likely.
+func (o *observed) leavesNoTrace(plan rollout.Plan) bool {
+	killed := false
+	for i := range o.pods {
+		pod := &o.pods[i]
+		kill := slices.ContainsFunc(plan.Kill, func(k rollout.Kill) bool { return k.Name == pod.Name })
+		switch {
+		case !o.current(pod):
+		case kill:
+			killed = true
+		case pod.DeletionTimestamp == nil:
+			return false
+		}
+	}
+	return killed
 }
 
 func (r *Reconciler) write(ctx context.Context, app *v1alpha1.App, version, config string, spec *v1alpha1.AppSpec) error {
@@ -118,10 +152,14 @@ func (r *Reconciler) configuration(ctx context.Context, seen *observed, config s
 	return nil, nil
 }
 
-// forget removes the oldest records, so that there is room for one more.
-func (r *Reconciler) forget(ctx context.Context, records []appsv1.ControllerRevision) error {
-	for i := range max(len(records)-versionsKept+1, 0) {
-		if err := r.Apply.Delete(ctx, &records[i]); err != nil {
+// forget removes the oldest records, so that there is room for one more: that of
+// the version, which an earlier pass may have written already.
+func (r *Reconciler) forget(ctx context.Context, records []appsv1.ControllerRevision, version string) error {
+	others := slices.DeleteFunc(slices.Clone(records), func(x appsv1.ControllerRevision) bool {
+		return x.Annotations[v1alpha1.VersionAnnotation] == version
+	})
+	for i := range max(len(others)-versionsKept+1, 0) {
+		if err := r.Apply.Delete(ctx, &others[i]); err != nil {
 			return fmt.Errorf("delete version: %w", err)
 		}
 	}

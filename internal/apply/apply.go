@@ -109,9 +109,21 @@ func Each(n int, do func(i int) error) error {
 func (a *Applier) Delete(ctx context.Context, obj client.Object, options ...client.DeleteOption) error {
 	uid := obj.GetUID()
 	err := a.client.Delete(ctx, obj, append(options, client.Preconditions{UID: &uid})...)
-	if apierrors.IsConflict(err) {
-		// Another object has the name: ours is gone.
+	if apierrors.IsConflict(err) && a.gone(ctx, obj) {
 		return nil
 	}
 	return client.IgnoreNotFound(err)
+}
+
+// gone says that an object is no more, though another may have its name. A
+// conflict alone does not: a busy API server answers so, too.
+func (a *Applier) gone(ctx context.Context, obj client.Object) bool {
+	gvk, err := a.client.GroupVersionKindFor(obj)
+	if err != nil {
+		return false
+	}
+	there := &metav1.PartialObjectMetadata{}
+	there.SetGroupVersionKind(gvk)
+	err = a.live.Get(ctx, client.ObjectKeyFromObject(obj), there)
+	return apierrors.IsNotFound(err) || err == nil && there.UID != obj.GetUID()
 }

@@ -26,7 +26,7 @@ func (a *Applier) Conditions(ctx context.Context, pod *corev1.Pod, conditions []
 		return fmt.Errorf("encode conditions: %w", err)
 	}
 	err = a.client.Status().Patch(ctx, pod.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, raw))
-	if apierrors.IsConflict(err) {
+	if apierrors.IsConflict(err) && a.gone(ctx, pod) {
 		return nil
 	}
 	return client.IgnoreNotFound(err)

@@ -10,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
@@ -33,8 +35,18 @@ type pace[T Object] struct {
 	written time.Time
 	// rests is until when it need not be looked at again.
 	rests time.Time
+	// version is the resource version that the last write led to.
+	version string
 	// first is the first status of a new object while it waits to be written.
 	first *change[T]
+}
+
+// progressing is a kind whose progress may be written later than it is made.
+type progressing[T Object] interface {
+	// OnlyProgressed says that nothing is in the status that would be lost.
+	OnlyProgressed(since T) bool
+	// TakeStatus takes over the status of an earlier pass.
+	TakeStatus(of T)
 }
 
 // change is a change of status.
@@ -54,17 +66,16 @@ func (p *pacer[T]) resting(name types.NamespacedName) time.Duration {
 	return 0
 }
 
-// missed returns the first status of an object that has changed since, but for
-// which that status was never written.
-func (p *pacer[T]) missed(name types.NamespacedName, obj T) *change[T] {
+// unwritten returns the first status of an object while it waits to be written,
+// and whether it missed its time: the object has changed since.
+func (p *pacer[T]) unwritten(obj T) (first *change[T], missed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	one := p.known[name]
-	if one == nil || one.first == nil || one.first.before.GetUID() != obj.GetUID() ||
-		one.first.before.GetResourceVersion() == obj.GetResourceVersion() {
-		return nil
+	one := p.known[client.ObjectKeyFromObject(obj)]
+	if one == nil || one.first == nil || one.first.before.GetUID() != obj.GetUID() {
+		return nil, false
 	}
-	return one.first
+	return one.first, one.first.before.GetResourceVersion() != obj.GetResourceVersion()
 }
 
 // wait is how long the change may wait for a further one; 0 is not at all.
@@ -86,11 +97,24 @@ func (p *pacer[T]) wait(name types.NamespacedName, c *change[T]) time.Duration {
 }
 
 // wrote notes that the status is written as it is.
-func (p *pacer[T]) wrote(name types.NamespacedName) {
+func (p *pacer[T]) wrote(obj T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	one := p.of(name)
-	one.written, one.first = p.clock.Now(), nil
+	one := p.of(client.ObjectKeyFromObject(obj))
+	one.written, one.version, one.first = p.clock.Now(), obj.GetResourceVersion(), nil
+}
+
+// old says that the object is from before our own last write. The event of that
+// write is yet to come and brings on a pass; one over this would only conflict.
+func (p *pacer[T]) old(obj T) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.known[client.ObjectKeyFromObject(obj)]
+	if one == nil || one.version == "" {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), one.version)
+	return err == nil && order < 0
 }
 
 // rest lets the object rest.
@@ -117,7 +141,7 @@ func (p *pacer[T]) of(name types.NamespacedName) *pace[T] {
 // onlyProgress says that nothing is lost and nobody misled if the change is
 // written a little later, or never because the next came first.
 func (c *change[T]) onlyProgress() bool {
-	kind, ok := any(c.after).(interface{ OnlyProgressed(since T) bool })
+	kind, ok := any(c.after).(progressing[T])
 	if !ok || !kind.OnlyProgressed(c.before) || meta.FindStatusCondition(c.after.GetConditions(), v1alpha1.ConditionReconciling) == nil {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -38,7 +39,12 @@ func TestDeploymentThatGoesWellIsWrittenOnce(t *testing.T) {
 	s := newStage(t)
 	s.outcome = &NotReady{Reason: "Deploying", Message: "0 of 2"}
 	for n := range int32(3) {
-		s.look = running(n)
+		s.look = func(app *v1alpha1.App) {
+			if version := app.Status.Version; n > 0 && version != "v1" {
+				t.Errorf("pass %d: what was decided is forgotten: %q", n, version)
+			}
+			running(n)(app)
+		}
 		patches, after := s.passes(t)
 		if want := time.Second - time.Duration(n)*100*time.Millisecond; patches != 0 || after != want {
 			t.Errorf("pass %d: %d writes, look again after %s, want %s", n, patches, after, want)
@@ -149,6 +155,22 @@ func TestRest(t *testing.T) {
 	}
 	if seen != 2 {
 		t.Errorf("%d passes", seen)
+	}
+}
+
+func TestObjectFromBeforeOurWrite(t *testing.T) {
+	p := newPacer[*v1alpha1.App](clocktesting.NewFakePassiveClock(time.Unix(0, 0)))
+	app := func(version string) *v1alpha1.App {
+		return &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a", ResourceVersion: version}}
+	}
+	if p.old(app("9")) {
+		t.Error("nothing was written")
+	}
+	p.wrote(app("10"))
+	for version, want := range map[string]bool{"9": true, "10": false, "11": false, "odd": false} {
+		if got := p.old(app(version)); got != want {
+			t.Errorf("%s: old is %v", version, got)
+		}
 	}
 }
 

@@ -27,6 +27,10 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
+// conflictPause is when to try again after somebody else was faster. The cache
+// sees it sooner, and brings on a pass.
+const conflictPause = 50 * time.Millisecond
+
 // Object is a kind with conditions.
 type Object interface {
 	client.Object
@@ -58,6 +62,11 @@ type Terminal struct {
 
 // Error returns reason and message.
 func (e *Terminal) Error() string { return e.Reason + ": " + e.Message }
+
+// conflictPause is how long an object is left alone that somebody else was faster
+// to change. The change will be seen and brings on a pass; tried again sooner, a
+// cache that lags behind would have us write in vain all the time.
+const conflictPause = time.Second
 
 type withStatus[T Object] struct {
 	client client.Client
@@ -108,19 +117,27 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 		r.pacer.forget(req.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if missed := r.pacer.missed(req.NamespacedName, obj); missed != nil {
-		return reconcile.Result{}, r.catchUp(ctx, req, missed)
+	if r.pacer.old(obj) {
+		return reconcile.Result{}, nil
+	}
+	first, missed := r.pacer.unwritten(obj)
+	if missed {
+		return reconcile.Result{}, r.catchUp(ctx, first)
 	}
 	before, _ := obj.DeepCopyObject().(T)
+	if kind, ok := any(obj).(progressing[T]); ok && first != nil {
+		// What was decided then holds.
+		kind.TakeStatus(first.after)
+	}
 	result, err := r.inner.Reconcile(ctx, obj)
 	if apierrors.IsConflict(err) {
 		// Somebody was faster: what we saw is old.
-		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+		return reconcile.Result{RequeueAfter: conflictPause}, nil
 	}
 	result, err = settle(obj, result, err)
 	written := r.report(ctx, req, &result, err, &change[T]{before, obj})
 	if apierrors.IsConflict(written) && err == nil {
-		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+		return reconcile.Result{RequeueAfter: conflictPause}, nil
 	}
 	return result, errors.Join(err, written)
 }
@@ -149,16 +166,18 @@ func (r *withStatus[T]) report(ctx context.Context, req reconcile.Request, resul
 			return nil
 		}
 	}
-	r.pacer.wrote(req.NamespacedName)
 	return r.write(ctx, c.before, c.after)
 }
 
 // catchUp writes the first status of an object that was still to be written
 // when somebody changed the object: what it was must not be lost. The write
 // brings on the next pass.
-func (r *withStatus[T]) catchUp(ctx context.Context, req reconcile.Request, missed *change[T]) error {
-	r.pacer.wrote(req.NamespacedName)
-	if err := r.client.Status().Patch(ctx, missed.after, client.MergeFrom(missed.before)); client.IgnoreNotFound(err) != nil {
+func (r *withStatus[T]) catchUp(ctx context.Context, missed *change[T]) error {
+	err := r.client.Status().Patch(ctx, missed.after, client.MergeFrom(missed.before))
+	if err == nil {
+		r.pacer.wrote(missed.after)
+	}
+	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("patch status: %w", err)
 	}
 	return nil
@@ -238,6 +257,7 @@ func (r *withStatus[T]) write(ctx context.Context, before, after T) error {
 		}
 		return fmt.Errorf("patch status: %w", err)
 	}
+	r.pacer.wrote(after)
 	r.tell(after, old)
 	return nil
 }

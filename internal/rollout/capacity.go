@@ -55,18 +55,27 @@ func count(seen []Instance) census {
 				c.expunged = append(c.expunged, i)
 			}
 		case Ended:
+			// It keeps its place until it is gone: were its successor to get
+			// another slot, a pass that does not see that yet would launch one
+			// more into this.
 			c.ended = append(c.ended, i)
+			c.leave(i)
 		case Stopping:
-			if i.Current {
-				c.currentStopping++
-			} else {
-				c.oldStopping++
-			}
+			c.leave(i)
 		case Unreachable, Staging, Failing, Running:
 			c.add(i)
 		}
 	}
 	return c
+}
+
+// leave counts an instance on its way out.
+func (c *census) leave(i Instance) {
+	if i.Current {
+		c.currentStopping++
+	} else {
+		c.oldStopping++
+	}
 }
 
 func (c *census) add(i Instance) {

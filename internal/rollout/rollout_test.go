@@ -395,3 +395,20 @@ func FuzzNext(f *testing.F) {
 		}
 	})
 }
+
+// An instance that ended keeps its slot until it is gone: a successor in
+// another slot would be launched once more by a pass that does not see it yet.
+func TestEndedKeepsItsPlace(t *testing.T) {
+	now := time.Now()
+	seen := []Instance{
+		{Name: "a-0", Slot: 0, Current: true, Condition: Running, Healthy: true},
+		{Name: "a-1", Slot: 1, Current: true, Condition: Ended},
+	}
+	p := Next(strategy(2, 1, 1), seen, now, time.Time{})
+	if len(p.Kill) != 1 || p.Kill[0].Name != "a-1" || len(p.Launch) > 0 {
+		t.Errorf("got %+v, want a-1 killed and nothing launched", p)
+	}
+	if p = Next(strategy(2, 1, 1), seen[:1], now, time.Time{}); !slices.Equal(p.Launch, []int{1}) {
+		t.Errorf("got %+v, want slot 1 launched once a-1 is gone", p)
+	}
+}

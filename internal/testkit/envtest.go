@@ -40,6 +40,8 @@ type ControlPlane struct {
 	Client client.WithWatch
 	// Config is the client configuration of the manager.
 	Config *rest.Config
+	// Admin is the client configuration of who may do everything.
+	Admin *rest.Config
 
 	environment *envtest.Environment
 }
@@ -68,7 +70,7 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start control plane: %w", err)
 	}
-	plane := &ControlPlane{environment: environment}
+	plane := &ControlPlane{Admin: admin, environment: environment}
 	if plane.Client, err = client.NewWithWatch(admin, client.Options{Scheme: scheme}); err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}

@@ -170,7 +170,7 @@ func (a *auditor) seen() (writes, time.Time, error) {
 
 // quiet waits until nobody has written anything for a while, and returns when
 // the last write was.
-func (a *auditor) quiet(ctx context.Context, pause time.Duration) (time.Time, error) {
+func (a *auditor) quiet(ctx context.Context) (time.Time, error) {
 	for {
 		_, last, err := a.seen()
 		if err != nil {

@@ -117,9 +117,11 @@ func (r *runner) scenarios(ctx context.Context, names []string, o options) error
 		if err != nil {
 			return err
 		}
+		verdict := "ok  "
 		if !ok {
-			failed = append(failed, name)
+			verdict, failed = "FAIL", append(failed, name)
 		}
+		fmt.Fprintf(os.Stderr, "%s\tscale %s %d\n", verdict, s.Name, s.N)
 		line, err := json.Marshal(result)
 		if err != nil {
 			return err

@@ -127,7 +127,7 @@ type manager struct {
 	cmd     *exec.Cmd
 	metrics string
 	pprof   string
-	done    chan error
+	done    chan error // when it has ended
 }
 
 // startManager starts the real program, out of the cluster.
@@ -173,8 +173,13 @@ func (m *manager) stop() error {
 		return fmt.Errorf("stop the manager: %w", err)
 	}
 	select {
-	case <-m.done:
-		return nil
+	case err := <-m.done:
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			// It had nothing to do any more; its log says more.
+			return nil
+		}
+		return err
 	case <-time.After(stopPatience):
 		return errors.Join(errors.New("the manager does not stop"), m.cmd.Process.Kill())
 	}

@@ -25,8 +25,9 @@ func (r *sideRun) profile(ctx context.Context, p *Phase) (done func()) {
 	if r.profiles == "" || !r.ours {
 		return func() {}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*profileSeconds*time.Second)
 	fetch := func(c *http.Client, address, name string) {
+		ctx, cancel := context.WithTimeout(ctx, 2*profileSeconds*time.Second)
+		defer cancel()
 		if err := save(ctx, c, address, filepath.Join(r.profiles, p.As+name)); err != nil {
 			warn("profile: %v", err)
 		}
@@ -42,7 +43,6 @@ func (r *sideRun) profile(ctx context.Context, p *Phase) (done func()) {
 	return func() {
 		wg.Wait()
 		fetch(http.DefaultClient, "http://"+r.manager.pprof+"/debug/pprof/heap?gc=1", "manager.heap")
-		cancel()
 	}
 }
 

@@ -124,7 +124,7 @@ func (r *sideRun) prepare(ctx context.Context) error {
 	if r.watcher, err = r.cluster.watchFor(ctx, r.objects[0][0]); err != nil {
 		return err
 	}
-	_, err = r.cluster.audit.quiet(ctx, pause)
+	_, err = r.cluster.audit.quiet(ctx)
 	return err
 }
 
@@ -156,7 +156,7 @@ func (r *sideRun) phase(ctx context.Context, i int) (*measured, error) {
 		return nil, fmt.Errorf("%s: %w", r.name(), err)
 	}
 	profiled()
-	over, err := r.cluster.audit.quiet(ctx, pause)
+	over, err := r.cluster.audit.quiet(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (r *sideRun) rest(ctx context.Context, result *outcome) error {
 		if err := r.passes(ctx, r.scenario.objects()); err != nil {
 			return err
 		}
-		_, err := r.cluster.audit.quiet(ctx, pause)
+		_, err := r.cluster.audit.quiet(ctx)
 		return err
 	}); err != nil {
 		return err
@@ -204,7 +204,7 @@ func (r *sideRun) rest(ctx context.Context, result *outcome) error {
 		if err := r.passes(ctx, before+r.scenario.objects()); err != nil {
 			return err
 		}
-		_, err := r.cluster.audit.quiet(ctx, pause)
+		_, err := r.cluster.audit.quiet(ctx)
 		return err
 	})
 	return err

@@ -1,0 +1,176 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+)
+
+// podSeen is a pod at one instant.
+type podSeen struct {
+	uid, owner  types.UID
+	name        string
+	config      string
+	slot        string
+	healthy     bool
+	failing     bool
+	terminating bool
+}
+
+// appSeen is an App at one instant.
+type appSeen struct {
+	uid     types.UID
+	promise promise
+	// config is the hash of the configuration taken on, failures the count of its launch delay.
+	config   string
+	failures int32
+	// settled says that the manager has nothing left to do about it.
+	settled bool
+}
+
+// promise is what an App's spec promises of its pods.
+type promise struct {
+	// config is the hash of its configuration.
+	config              string
+	instances           int
+	minHealthy, maxOver float64
+}
+
+// seen is an event of a watch.
+type seen struct {
+	rv   uint64
+	gone bool
+	pod  *podSeen
+	app  *appSeen
+}
+
+// recorder follows the Apps and pods of all namespaces.
+type recorder struct {
+	mu     sync.Mutex
+	events map[string][]seen
+	last   map[string]uint64
+}
+
+func record(ctx context.Context, c client.WithWatch) (*recorder, error) {
+	r := &recorder{events: map[string][]seen{}, last: map[string]uint64{}}
+	for _, list := range []client.ObjectList{&corev1.PodList{}, &v1alpha1.AppList{}} {
+		w, err := c.Watch(ctx, list)
+		if err != nil {
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+		go func() {
+			for e := range w.ResultChan() {
+				r.add(e)
+			}
+			if ctx.Err() == nil {
+				panic("the recorder's watch ended")
+			}
+		}()
+	}
+	return r, nil
+}
+
+func (r *recorder) add(e watch.Event) {
+	obj, ok := e.Object.(client.Object)
+	if !ok {
+		return
+	}
+	rv, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	s := seen{rv: rv, gone: e.Type == watch.Deleted}
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		s.pod = seePod(o)
+	case *v1alpha1.App:
+		s.app = seeApp(o)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	namespace := obj.GetNamespace()
+	r.events[namespace] = append(r.events[namespace], s)
+	r.last[namespace] = max(r.last[namespace], rv)
+}
+
+func seePod(pod *corev1.Pod) *podSeen {
+	p := &podSeen{
+		uid: pod.UID, name: pod.Name, terminating: pod.DeletionTimestamp != nil,
+		config: pod.Labels[v1alpha1.ConfigLabel], slot: pod.Labels[v1alpha1.SlotLabel],
+	}
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		p.owner = owner.UID
+	}
+	p.failing = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	for _, c := range pod.Status.ContainerStatuses {
+		p.failing = p.failing || c.State.Waiting != nil
+	}
+	for _, c := range pod.Status.Conditions {
+		p.healthy = p.healthy || !p.failing && c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	}
+	return p
+}
+
+func seeApp(app *v1alpha1.App) *appSeen {
+	filled := app.DeepCopy()
+	filled.Spec.Default()
+	conditions := app.Status.Conditions
+	config, err := configOf(app)
+	if err != nil {
+		panic(err)
+	}
+	var failures int32
+	if app.Status.Backoff != nil {
+		failures = app.Status.Backoff.Failures
+	}
+	return &appSeen{
+		uid: app.UID, config: app.Status.ConfigHash, failures: failures,
+		promise: promise{
+			config:     config,
+			instances:  int(*filled.Spec.Instances),
+			minHealthy: *filled.Spec.UpgradeStrategy.MinimumHealthCapacity,
+			maxOver:    *filled.Spec.UpgradeStrategy.MaximumOverCapacity,
+		},
+		settled: app.Status.ObservedGeneration == app.Generation && app.Status.ConfigHash == config && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) &&
+			meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling) == nil,
+	}
+}
+
+// revision is the last one seen in a namespace.
+func (r *recorder) revision(namespace string) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last[namespace]
+}
+
+// story is what happened in a namespace, in the order in which it did.
+func (r *recorder) story(namespace string) []seen {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events := slices.Clone(r.events[namespace])
+	slices.SortStableFunc(events, func(a, b seen) int { return cmp.Compare(a.rv, b.rv) })
+	return events
+}
+
+// forget drops what is known of a namespace.
+func (r *recorder) forget(namespace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.events, namespace)
+	delete(r.last, namespace)
+}
