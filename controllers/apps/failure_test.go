@@ -23,7 +23,9 @@ var _ = Describe("An App in trouble", func() {
 	var app *v1alpha1.App
 
 	BeforeEach(func(ctx SpecContext) {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "trouble-"}}
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "trouble-", Labels: map[string]string{v1alpha1.AllowHostNetworkLabel: "true"},
+		}}
 		Expect(k8s.Create(ctx, namespace)).To(Succeed())
 		app = &v1alpha1.App{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "web"},
@@ -108,7 +110,9 @@ var _ = Describe("An App in trouble", func() {
 
 var _ = Describe("Service ports", func() {
 	It("are unique, stable and used up", func(ctx SpecContext) {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "ports-"}}
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "ports-", Labels: map[string]string{v1alpha1.AllowHostNetworkLabel: "true"},
+		}}
 		Expect(k8s.Create(ctx, namespace)).To(Succeed())
 		newApp := func(name string, ports ...int32) *v1alpha1.App {
 			app := &v1alpha1.App{

@@ -108,6 +108,8 @@ func TestTransitions(t *testing.T) {
 	const created = "2026-11-01T11:00:00.000Z"
 	for name, c := range map[string]struct {
 		status v1alpha1.AppStatus
+		// unseen pods run a configuration that the status says nothing of.
+		unseen int
 		want   *transition
 		info   v1alpha1.VersionInfo
 	}{
@@ -115,27 +117,35 @@ func TestTransitions(t *testing.T) {
 			want: &transition{to: created, restarts: true},
 			info: v1alpha1.VersionInfo{LastScalingAt: created, LastConfigChangeAt: created},
 		},
+		"changed before its status was written: its pods tell": {
+			unseen: 3,
+			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "old", fromInstances: 3, restarts: true},
+			info:   v1alpha1.VersionInfo{LastScalingAt: created, LastConfigChangeAt: "2026-11-01T12:00:00.000Z"},
+		},
 		"nothing changed": {
 			status: v1alpha1.AppStatus{Version: created, ConfigHash: "new", TargetInstances: 3},
 		},
 		"scaled": {
 			status: v1alpha1.AppStatus{Version: created, ConfigHash: "new", TargetInstances: 2, VersionInfo: v1alpha1.VersionInfo{LastScalingAt: created, LastConfigChangeAt: created}},
-			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "new"},
+			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "new", fromInstances: 2},
 			info:   v1alpha1.VersionInfo{LastScalingAt: "2026-11-01T12:00:00.000Z", LastConfigChangeAt: created},
 		},
 		"changed": {
 			status: v1alpha1.AppStatus{Version: created, ConfigHash: "old", TargetInstances: 3, VersionInfo: v1alpha1.VersionInfo{LastScalingAt: created, LastConfigChangeAt: created}},
-			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "old", restarts: true},
+			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "old", fromInstances: 3, restarts: true},
 			info:   v1alpha1.VersionInfo{LastScalingAt: created, LastConfigChangeAt: "2026-11-01T12:00:00.000Z"},
 		},
 		"changed twice within a millisecond": {
 			status: v1alpha1.AppStatus{Version: "2026-11-01T12:00:00.000Z", ConfigHash: "old", TargetInstances: 1, VersionInfo: v1alpha1.VersionInfo{LastScalingAt: created}},
-			want:   &transition{from: "2026-11-01T12:00:00.000Z", to: "2026-11-01T12:00:00.001Z", fromConfig: "old", restarts: true},
+			want:   &transition{from: "2026-11-01T12:00:00.000Z", to: "2026-11-01T12:00:00.001Z", fromConfig: "old", fromInstances: 1, restarts: true},
 			info:   v1alpha1.VersionInfo{LastScalingAt: "2026-11-01T12:00:00.001Z", LastConfigChangeAt: "2026-11-01T12:00:00.001Z"},
 		},
 	} {
 		o := seen(3)
 		o.app.Status = c.status
+		for range c.unseen {
+			o.pods = append(o.pods, pod("old", func(p *corev1.Pod) { p.Annotations = map[string]string{v1alpha1.VersionAnnotation: created} }))
+		}
 		got := o.transition()
 		if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(transition{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -23,7 +23,7 @@ func TestLaunchesKeepGroupsEven(t *testing.T) {
 		"one group, the lowest":           {[]Instance{at(0, Running), at(2, Running)}, 0, []int{1, 3}},
 		"from nothing":                    {nil, 2, []int{0, 1, 2, 3}},
 		"a lost one keeps its slot":       {[]Instance{at(0, Running), at(1, Lost), at(2, Running), at(3, Running)}, 2, []int{5}},
-		"an ended one keeps its slot":     {[]Instance{at(0, Ended), at(1, Running), at(2, Running), at(3, Running)}, 2, []int{4}},
+		"an ended one keeps its place":    {[]Instance{at(0, Ended), at(1, Running), at(2, Running), at(3, Running)}, 2, nil},
 		"one group lost whole":            {[]Instance{at(0, Lost), at(1, Running), at(2, Lost), at(3, Running)}, 2, []int{4, 6}},
 		"what is left after scaling down": {[]Instance{at(0, Running), at(3, Running)}, 3, []int{1, 2}},
 	} {
