@@ -27,10 +27,6 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
-// conflictPause is when to try again after somebody else was faster. The cache
-// sees it sooner, and brings on a pass.
-const conflictPause = 50 * time.Millisecond
-
 // Object is a kind with conditions.
 type Object interface {
 	client.Object
