@@ -93,7 +93,7 @@ func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
 		if k.Node != nil {
 			binding.Target.Name = k.Node(pod)
 		}
-		if err := k.Client.SubResource("binding").Create(ctx, pod, binding); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+		if err := k.Client.SubResource("binding").Create(ctx, pod, binding); err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			panic(err)
 		}
 	case len(pod.Status.ContainerStatuses) == 0:
