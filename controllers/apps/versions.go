@@ -144,12 +144,37 @@ func (r *Reconciler) configuration(ctx context.Context, seen *observed, config s
 			}
 			return nil, fmt.Errorf("get pod: %w", err)
 		}
-		var spec v1alpha1.AppSpec
-		if err := json.Unmarshal([]byte(pod.Annotations[v1alpha1.SpecAnnotation]), &spec); err == nil {
-			return &spec, nil
+		if spec := carried(&pod); spec != nil {
+			return spec, nil
+		}
+	}
+	return r.carriedUnseen(ctx, seen, config)
+}
+
+// carriedUnseen finds a configuration on a pod that the cache does not show yet.
+func (r *Reconciler) carriedUnseen(ctx context.Context, seen *observed, config string) (*v1alpha1.AppSpec, error) {
+	var pods metav1.PartialObjectMetadataList
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	selected := client.MatchingLabels(workload.Labels(seen.app))
+	selected[v1alpha1.ConfigLabel] = config
+	if err := r.Live.List(ctx, &pods, client.InNamespace(seen.app.Namespace), selected, client.Limit(10)); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	for i := range pods.Items {
+		if spec := carried(&pods.Items[i]); spec != nil && metav1.IsControlledBy(&pods.Items[i], seen.app) {
+			return spec, nil
 		}
 	}
 	return nil, nil
+}
+
+// carried is the configuration that a pod carries, nil if it carries none.
+func carried(pod *metav1.PartialObjectMetadata) *v1alpha1.AppSpec {
+	var spec v1alpha1.AppSpec
+	if json.Unmarshal([]byte(pod.Annotations[v1alpha1.SpecAnnotation]), &spec) != nil {
+		return nil
+	}
+	return &spec
 }
 
 // forget removes the oldest records, so that there is room for one more: that of
