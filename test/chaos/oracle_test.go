@@ -386,6 +386,8 @@ func trim(obj map[string]any) {
 	case "App":
 		// A count of 0 is written or left out.
 		status, _ := obj["status"].(map[string]any)
+		// The kill of a pod goes before the status that tells how it failed.
+		delete(status, "lastTaskFailure")
 		maps.DeleteFunc(status, func(_ string, value any) bool { return value == int64(0) })
 	case "ControllerRevision":
 		// The version's time in milliseconds.

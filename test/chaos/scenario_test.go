@@ -23,6 +23,9 @@ type scenario struct {
 	Description string `json:"description"`
 	// Quick takes it into the short form of the sweep.
 	Quick bool `json:"quick,omitempty"`
+	// Fresh keeps faults of the cache away: the end depends on what a manager
+	// sees first, and an old state would be as good.
+	Fresh bool `json:"fresh,omitempty"`
 	// Steps are done one after the other.
 	Steps []step `json:"steps"`
 }

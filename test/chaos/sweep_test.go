@@ -168,6 +168,9 @@ func (s *sweep) points() []point {
 			if first || *every {
 				all = append(all, p.with(onEveryWay...)...)
 			}
+			if r.scenario.Fresh {
+				continue
+			}
 			cache := s.ofTheCache(p)
 			if !*every {
 				at := (i + len(p.scenario)) % len(cache)
