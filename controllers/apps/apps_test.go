@@ -216,7 +216,7 @@ var _ = Describe("An App", func() {
 			g.Expect(ready.Status).To(Equal(metav1.ConditionFalse))
 			g.Expect(ready.Reason).To(Equal(reason))
 			g.Expect(ready.Message).To(ContainSubstring(message))
-		}, 5*time.Second).Should(Succeed())
+		}).Should(Succeed())
 	},
 		Entry("for an image", "unpullable", v1alpha1.ReasonImagePull, "3 not starting: ImagePullBackOff: Back-off pulling image"),
 		Entry("for a node", "unplaceable", v1alpha1.ReasonWaiting, "3 waiting for the scheduler: InsufficientCpus 3, of 3 nodes: 0/3 nodes are available: 3 Insufficient cpu."),

@@ -74,10 +74,10 @@ var _ = Describe("An App in trouble", func() {
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		var first []types.UID
 		Eventually(func() []types.UID { first = uids(ctx, app); return first }).Should(HaveLen(1))
-		Eventually(func() []types.UID { return uids(ctx, app) }).WithTimeout(15 * time.Second).ShouldNot(Or(BeEmpty(), Equal(first)))
+		Eventually(func() []types.UID { return uids(ctx, app) }).WithTimeout(40 * time.Second).ShouldNot(Or(BeEmpty(), Equal(first)))
 		Eventually(func(g Gomega) {
 			g.Expect(get(ctx, g, app).Status.LastTaskFailure).NotTo(BeNil())
-			g.Expect(app.Status.LastTaskFailure.Message).To(ContainSubstring("did not start within 3s: ImagePullBackOff"))
+			g.Expect(app.Status.LastTaskFailure.Message).To(ContainSubstring("did not start within 8s: ImagePullBackOff"))
 			g.Expect(app.Status.Backoff).To(BeNil(), "a kill is no failure")
 		}).Should(Succeed())
 	})

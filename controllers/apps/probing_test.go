@@ -97,7 +97,7 @@ var _ = Describe("Checks by the manager", func() {
 			g.Expect(condition(get(ctx, g, app), v1alpha1.ConditionReady)).NotTo(BeNil())
 			g.Expect(condition(app, v1alpha1.ConditionReady).Message).To(ContainSubstring("1 not there yet: healthChecks[1]: 503 Service Unavailable"))
 			g.Expect(app.Status.TasksHealthy + app.Status.TasksUnhealthy).To(BeZero())
-		}).WithTimeout(5 * time.Second).Should(Succeed())
+		}).WithTimeout(30 * time.Second).Should(Succeed())
 		tasks.answer("/health", 0)
 		eventuallyReady(ctx, app)
 		Expect(app.Status.TasksHealthy).To(BeEquivalentTo(1))
@@ -105,7 +105,7 @@ var _ = Describe("Checks by the manager", func() {
 
 		By("writing nothing while nothing changes")
 		before := tasks.requests("/health")
-		Eventually(func() int { return tasks.requests("/health") }).WithTimeout(5 * time.Second).Should(BeNumerically(">=", before+3))
+		Eventually(func() int { return tasks.requests("/health") }).WithTimeout(30 * time.Second).Should(BeNumerically(">=", before+3))
 		Expect(onlyPod(ctx, app).ResourceVersion).To(Equal(first.ResourceVersion))
 		version := app.ResourceVersion
 		Expect(get(ctx, NewWithT(GinkgoT()), app).ResourceVersion).To(Equal(version))
@@ -117,9 +117,9 @@ var _ = Describe("Checks by the manager", func() {
 			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonUnhealthy))
 			g.Expect(ready.Message).To(ContainSubstring("1 not passing the health check: healthChecks[1]: 500 Internal Server Error"))
 			g.Expect(app.Status.TasksUnhealthy).To(BeEquivalentTo(1))
-		}).WithTimeout(5 * time.Second).Should(Succeed())
+		}).WithTimeout(30 * time.Second).Should(Succeed())
 		failing := time.Now()
-		Eventually(func() []types.UID { return uids(ctx, app) }).WithTimeout(5 * time.Second).ShouldNot(ContainElement(first.UID))
+		Eventually(func() []types.UID { return uids(ctx, app) }).WithTimeout(30 * time.Second).ShouldNot(ContainElement(first.UID))
 		Expect(time.Since(failing)).To(BeNumerically(">", 1500*time.Millisecond), "the third failure kills")
 		tasks.answer("/health", 0)
 		eventuallyReady(ctx, app)
@@ -151,7 +151,7 @@ var _ = Describe("Checks by the manager", func() {
 			g.Expect(get(ctx, g, app).Status.TasksUnhealthy).To(BeEquivalentTo(1))
 			g.Expect(condition(get(ctx, g, six), v1alpha1.ConditionReady)).NotTo(BeNil())
 			g.Expect(condition(six, v1alpha1.ConditionReady).Message).To(ContainSubstring("the task has no IPv6 address"))
-		}).WithTimeout(5 * time.Second).Should(Succeed())
+		}).WithTimeout(30 * time.Second).Should(Succeed())
 		before := uids(ctx, app)
 		Consistently(func() []types.UID { return uids(ctx, app) }, 4*time.Second).Should(Equal(before))
 		Expect(app.Status.LastTaskFailure).To(BeNil())
@@ -195,7 +195,7 @@ var _ = Describe("Checks by the manager", func() {
 		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Container.Docker.Image = "example/web:2" })
 		Eventually(func(g Gomega) {
 			g.Expect(condition(get(ctx, g, app), v1alpha1.ConditionReady).Message).To(ContainSubstring("2 of 2 instances run the new configuration, 2 the old; 2 not there yet: readinessChecks[0]: 200 OK"))
-		}).WithTimeout(5 * time.Second).Should(Succeed())
+		}).WithTimeout(30 * time.Second).Should(Succeed())
 		Consistently(func() []types.UID { return uids(ctx, app) }, 2*time.Second).Should(ContainElements(old))
 		tasks.answer("/ready", http.StatusAccepted)
 		eventuallyReady(ctx, app)
@@ -216,12 +216,12 @@ var _ = Describe("Checks by the manager", func() {
 		for app, message := range map[*v1alpha1.App]string{app: "418 I'm a teapot", tcp: "connection refused"} {
 			Expect(k8s.Create(ctx, app)).To(Succeed())
 			eventuallyReady(ctx, app)
-			Eventually(func() *corev1.PodCondition { return podCondition(onlyPod(ctx, app), v1alpha1.PodConditionCheck) }).WithTimeout(5 * time.Second).
+			Eventually(func() *corev1.PodCondition { return podCondition(onlyPod(ctx, app), v1alpha1.PodConditionCheck) }).WithTimeout(30 * time.Second).
 				Should(And(Not(BeNil()), HaveField("Status", corev1.ConditionFalse), HaveField("Message", message)))
 		}
 		before := uids(ctx, app)
 		tasks.answer("/state", 0)
-		Eventually(func() *corev1.PodCondition { return podCondition(onlyPod(ctx, app), v1alpha1.PodConditionCheck) }).WithTimeout(5 * time.Second).
+		Eventually(func() *corev1.PodCondition { return podCondition(onlyPod(ctx, app), v1alpha1.PodConditionCheck) }).WithTimeout(30 * time.Second).
 			Should(And(HaveField("Status", corev1.ConditionTrue), HaveField("Message", "200 OK")))
 		Consistently(func() []types.UID { return uids(ctx, app) }, 2*time.Second).Should(Equal(before))
 	})

@@ -74,7 +74,7 @@ var _ = BeforeSuite(func() {
 		Expect(kubelet.Run(ctx)).To(Succeed())
 	}()
 	settings := workload.DefaultSettings()
-	settings.TaskLaunchTimeout = 3 * time.Second
+	settings.TaskLaunchTimeout = 8 * time.Second
 	settings.ServicePorts = workload.PortRange{First: 10000, Last: 10059}
 	stop, err := plane.Manager(ctx, controllers.Options{Workload: settings})
 	Expect(err).NotTo(HaveOccurred())

@@ -27,7 +27,9 @@ var _ = Describe("Nodes", func() {
 	var namespace string
 
 	BeforeEach(func(ctx SpecContext) {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "nodes-"}}
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "nodes-", Labels: map[string]string{v1alpha1.AllowHostNetworkLabel: "true"},
+		}}
 		Expect(k8s.Create(ctx, ns)).To(Succeed())
 		namespace = ns.Name
 	})
@@ -65,7 +67,7 @@ var _ = Describe("Nodes", func() {
 	}
 	eventually := func(ctx SpecContext, n *corev1.Node, want ...string) {
 		GinkgoHelper()
-		Eventually(func() []string { return matchesOf(ctx, n) }).WithTimeout(10 * time.Second).WithPolling(20 * time.Millisecond).Should(ConsistOf(want))
+		Eventually(func() []string { return matchesOf(ctx, n) }).WithTimeout(30 * time.Second).WithPolling(20 * time.Millisecond).Should(ConsistOf(want))
 	}
 
 	It("get a label for each match that an App asks for", func(ctx SpecContext) {
