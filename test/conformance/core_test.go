@@ -232,17 +232,17 @@ var (
 		w.Expect(w.task(`"id": "tty", "tty": true`).Stdin).To(HavePrefix("/dev/pts/"))
 		w.Expect(w.task(plain).Stdin).To(Equal("/dev/null"))
 	})
-	_ = behaviour("SIGKILL comes 3 seconds after SIGTERM", func(w *watcher) {
+	_ = timed("SIGKILL comes 3 seconds after SIGTERM", func(w *watcher) {
 		took := w.timeToDie(`"id": "grace", "env": {"DRAIN_SECONDS": "100"}`)
 		w.Expect(took).To(And(BeNumerically(">", 2500*time.Millisecond), BeNumerically("<", 9*time.Second)))
 	})
-	_ = behaviour("SIGKILL comes after taskKillGracePeriodSeconds", func(w *watcher) {
+	_ = timed("SIGKILL comes after taskKillGracePeriodSeconds", func(w *watcher) {
 		took := w.timeToDie(`"id": "grace-10", "taskKillGracePeriodSeconds": 10, "env": {"DRAIN_SECONDS": "100"}`)
 		w.Expect(took).To(And(BeNumerically(">", 9500*time.Millisecond), BeNumerically("<", 16*time.Second)))
 		took = w.timeToDie(`"id": "grace-short", "taskKillGracePeriodSeconds": 30, "env": {"DRAIN_SECONDS": "0.1"}`)
 		w.Expect(took).To(BeNumerically("<", 8*time.Second), "who ends by itself is not waited for")
 	})
-	_ = behaviour("killSelection says who goes", func(w *watcher) {
+	_ = timed("killSelection says who goes", func(w *watcher) {
 		for selection, survivor := range map[string]int{"YOUNGEST_FIRST": 0, "OLDEST_FIRST": 1} {
 			members := `"id": "kill-` + strings.ToLower(strings.ReplaceAll(selection, "_", "-")) + `", "killSelection": "` + selection + `", `
 			a := w.run(members + `"instances": 1`)

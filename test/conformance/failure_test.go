@@ -55,7 +55,7 @@ var (
 		a := w.start(`"id": "exit-0", "backoffSeconds": 100, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "0"}`)
 		w.Eventually(func() *v1alpha1.LaunchBackoff { return a.get().Status.Backoff }).Should(HaveField("Failures", BeNumerically(">", 0)))
 	})
-	_ = behaviour("the delay grows by its factor to its limit", func(w *watcher) {
+	_ = timed("the delay grows by its factor to its limit", func(w *watcher) {
 		a := w.start(`"id": "delays", "backoffSeconds": 1, "backoffFactor": 8, "maxLaunchDelaySeconds": 60, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "1"}`)
 		seen := map[int32]time.Duration{}
 		w.Eventually(func() map[int32]time.Duration {
@@ -75,7 +75,7 @@ var (
 		w.refuses(`"id": "x", "backoffFactor": 0.5`, "/backoffFactor", "error.min")
 		w.refuses(`"id": "x", "maxLaunchDelaySeconds": -1`, "/maxLaunchDelaySeconds", "error.min")
 	})
-	_ = behaviour("a change starts without a delay", func(w *watcher) {
+	_ = timed("a change starts without a delay", func(w *watcher) {
 		a := w.start(`"id": "fixed", "backoffSeconds": 600, "maxLaunchDelaySeconds": 3600, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "1"}`)
 		a.says(v1alpha1.ReasonBackOff)
 		before := a.incarnations()
@@ -100,7 +100,7 @@ var (
 		a.replaced(before)
 		w.Expect(a.get().Status.Backoff).To(BeNil())
 	})
-	_ = behaviour("failures are forgotten", func(w *watcher) {
+	_ = timed("failures are forgotten", func(w *watcher) {
 		a := w.run(`"id": "forgotten", "backoffSeconds": 1, "maxLaunchDelaySeconds": 30`)
 		a.tell("/exit?code=3")
 		w.Eventually(func() *v1alpha1.LaunchBackoff { return a.get().Status.Backoff }).ShouldNot(BeNil())

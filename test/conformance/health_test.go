@@ -146,7 +146,7 @@ func (a *app) running() bool {
 }
 
 var (
-	_ = behaviour("an unhealthy task is told and ended", func(w *watcher) {
+	_ = timed("an unhealthy task is told and ended", func(w *watcher) {
 		a := w.run(checked("unhealthy", `"maxConsecutiveFailures": 5, "intervalSeconds": 2`, ""))
 		w.Expect(a.get().Status.TasksHealthy).To(BeEquivalentTo(1))
 		before := a.incarnations()
@@ -240,48 +240,48 @@ var (
 		seen = w.task(`"id": "no-path", "container": {` + image + `, "portMappings": [{"containerPort": 80}]}, "healthChecks": [{"protocol": "HTTP", "portIndex": 0, "intervalSeconds": 1}]`)
 		w.Expect(seen.Requests).To(HaveKey("/"))
 	})
-	_ = behaviour("failures do not count within the grace period", func(w *watcher) {
+	_ = timed("failures do not count within the grace period", func(w *watcher) {
 		a := w.run(checked("grace-period", `"gracePeriodSeconds": 60, "maxConsecutiveFailures": 1`, `"READY_AFTER": "10"`))
 		w.Expect(a.incarnations()).To(HaveExactElements(HaveSuffix(".0")))
 	})
-	_ = behaviour("the grace period ends at the first success", func(w *watcher) {
+	_ = timed("the grace period ends at the first success", func(w *watcher) {
 		a := w.run(checked("grace-ends", `"gracePeriodSeconds": 600, "maxConsecutiveFailures": 1`, ""))
 		ended, _ := a.getsSick(20 * time.Second)
 		w.Expect(ended).To(BeTrue())
 	})
-	_ = behaviour("a task that never gets healthy is ended after the grace period", func(w *watcher) {
+	_ = timed("a task that never gets healthy is ended after the grace period", func(w *watcher) {
 		a := w.start(checked("grace-over", `"gracePeriodSeconds": 5, "maxConsecutiveFailures": 1`, `"READY_AFTER": "3600"`))
 		w.Eventually(a.running).Should(BeTrue())
 		started, before := time.Now(), a.incarnations()
 		w.Eventually(func() bool { return a.running() && a.incarnations()[0] == before[0] }).Should(BeFalse())
 		w.Expect(time.Since(started)).To(And(BeNumerically(">", 4*time.Second), BeNumerically("<", time.Minute)))
 	})
-	_ = behaviour("intervalSeconds is kept", func(w *watcher) {
+	_ = timed("intervalSeconds is kept", func(w *watcher) {
 		a := w.run(checked("interval", `"intervalSeconds": 6`, ""))
 		from := a.inspect().Requests["/health"].Count
 		time.Sleep(12 * time.Second)
 		w.Expect(a.inspect().Requests["/health"].Count-from).To(BeNumerically("~", 4, 3), "the kubelet asks whether it lives and whether it is ready")
 	})
-	_ = behaviour("a late answer is none", func(w *watcher) {
+	_ = timed("a late answer is none", func(w *watcher) {
 		good := w.start(checked("in-time", `"path": "/delay?for=2s", "timeoutSeconds": 4, "intervalSeconds": 5`, ""))
 		bad := w.start(checked("too-late", `"path": "/delay?for=2s", "timeoutSeconds": 1, "intervalSeconds": 5`, ""))
 		good.ready()
 		w.Eventually(func() int32 { return bad.get().Status.TasksRunning }).Should(BeEquivalentTo(1))
 		w.Consistently(func() int32 { return bad.get().Status.TasksHealthy }).WithTimeout(4 * time.Second).Should(BeZero())
 	})
-	_ = behaviour("delaySeconds is before the first check", func(w *watcher) {
+	_ = timed("delaySeconds is before the first check", func(w *watcher) {
 		late := w.task(checked("delayed", `"delaySeconds": 9`, ""))
 		w.Expect(late.Requests["/health"].First).To(BeNumerically(">", 5))
 		soon := w.task(checked("not-delayed", `"protocol": "HTTP", "delaySeconds": 60`, ""))
 		w.Expect(soon.Requests["/health"].First).To(BeNumerically("<", 20), "not of HTTP")
 	})
-	_ = behaviour("HTTP kills at one failure more than the number", func(w *watcher) {
+	_ = timed("HTTP kills at one failure more than the number", func(w *watcher) {
 		a := w.run(checked("http-1", `"protocol": "HTTP", "maxConsecutiveFailures": 1, "intervalSeconds": 5`, ""))
 		ended, after := a.getsSick(30 * time.Second)
 		w.Expect(ended).To(BeTrue())
 		w.Expect(after).To(BeNumerically(">", 4500*time.Millisecond), "at the second failure")
 	})
-	_ = behaviour("MESOS_HTTP kills at the number", func(w *watcher) {
+	_ = timed("MESOS_HTTP kills at the number", func(w *watcher) {
 		a := w.run(checked("mesos-http-1", `"maxConsecutiveFailures": 1, "intervalSeconds": 15`, ""))
 		ended, after := a.getsSick(40 * time.Second)
 		w.Expect(ended).To(BeTrue())
@@ -291,19 +291,19 @@ var (
 		w.Expect(ended).To(BeTrue())
 		w.Expect(after).To(And(BeNumerically(">", 4500*time.Millisecond), BeNumerically("<", 25*time.Second)), "at the second failure")
 	})
-	_ = behaviour("HTTP with 0 never kills", func(w *watcher) {
+	_ = timed("HTTP with 0 never kills", func(w *watcher) {
 		a := w.run(checked("http-0", `"protocol": "HTTP", "maxConsecutiveFailures": 0`, ""))
 		ended, _ := a.getsSick(20 * time.Second)
 		w.Expect(ended).To(BeFalse())
 		w.Expect(a.get().Status.TasksUnhealthy).To(BeEquivalentTo(1))
 	})
-	_ = behaviour("MESOS_HTTP with 0 kills at the first failure", func(w *watcher) {
+	_ = timed("MESOS_HTTP with 0 kills at the first failure", func(w *watcher) {
 		a := w.run(checked("mesos-http-0", `"maxConsecutiveFailures": 0, "intervalSeconds": 15`, ""))
 		ended, after := a.getsSick(40 * time.Second)
 		w.Expect(ended).To(BeTrue())
 		w.Expect(after).To(BeNumerically("<", 25*time.Second))
 	})
-	_ = behaviour("an informational answer can count neither way", func(w *watcher) {
+	_ = timed("an informational answer can count neither way", func(w *watcher) {
 		const quick = `"protocol": "HTTP", "path": "/answer?code=101", "portIndex": 0, "intervalSeconds": 1, "maxConsecutiveFailures": 1, "gracePeriodSeconds": 1`
 		ignores, counts := w.start(checked("ignores-1xx", quick+`, "ignoreHttp1xx": true`, "")), w.start(checked("counts-1xx", quick, ""))
 		w.Eventually(counts.running).Should(BeTrue())
@@ -353,7 +353,7 @@ var (
 	_ = behaviour("check.exec is stalled", func(w *watcher) {
 		w.stalls(`"id": "check-exec", `+ucr+`}}, "check": {"exec": {"command": {"shell": "true"}}}`, "spec.check.exec")
 	})
-	_ = behaviour("check keeps its times", func(w *watcher) {
+	_ = timed("check keeps its times", func(w *watcher) {
 		late := w.start(`"id": "check-late", ` + twoPorts("MESOS") + `, "check": {"http": {"portIndex": 0, "path": "/delay?for=2s"}, "intervalSeconds": 4, "timeoutSeconds": 1, "delaySeconds": 0}`)
 		slow := w.run(`"id": "check-slow", ` + twoPorts("MESOS") + `, "check": {"http": {"portIndex": 0, "path": "/health"}, "intervalSeconds": 5, "timeoutSeconds": 4, "delaySeconds": 15}`)
 		late.finds(v1alpha1.PodConditionCheck, corev1.ConditionFalse)
@@ -367,7 +367,7 @@ var (
 		w.refuses(`"id": "x", `+ucr+`}}, "check": {}`, "/check", "expected one of http, tcp or exec checks")
 		w.refuses(`"id": "x", `+ucr+`}}, "check": {"tcp": {"portIndex": 1}}`, "/check", "check port index must address an element of the ports array")
 	})
-	_ = behaviour("a readiness check holds an upgrade, once", func(w *watcher) {
+	_ = timed("a readiness check holds an upgrade, once", func(w *watcher) {
 		members := func(release, readyAfter string) string {
 			return `"id": "readiness", "env": {"RELEASE": "` + release + `", "READY_AFTER": "` + readyAfter + `"}, ` + twoPorts("DOCKER") + `,
 				"readinessChecks": [{"portName": "http", "path": "/health", "intervalSeconds": 2, "timeoutSeconds": 1}]`
@@ -399,7 +399,7 @@ var (
 		c := w.start(`"id": "readiness-https", "args": ["-listen", ":80", "-tls"], ` + twoPorts("DOCKER") + `, "readinessChecks": [{"portName": "http", "protocol": "HTTPS", "intervalSeconds": 2, "timeoutSeconds": 1}]`)
 		c.finds(v1alpha1.PodConditionReadinessCheck, corev1.ConditionTrue)
 	})
-	_ = behaviour("a readiness check keeps its times", func(w *watcher) {
+	_ = timed("a readiness check keeps its times", func(w *watcher) {
 		late := w.start(`"id": "readiness-late", ` + twoPorts("DOCKER") + `, "readinessChecks": [{"portName": "http", "path": "/delay?for=2s", "intervalSeconds": 4, "timeoutSeconds": 1}]`)
 		slow := w.start(`"id": "readiness-slow", "env": {"READY_AFTER": "3600"}, ` + twoPorts("DOCKER") + `, "readinessChecks": [{"portName": "http", "path": "/health", "intervalSeconds": 5, "timeoutSeconds": 4}]`)
 		late.finds(v1alpha1.PodConditionReadinessCheck, corev1.ConditionFalse)

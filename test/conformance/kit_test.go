@@ -209,8 +209,13 @@ func (a *app) pods() []corev1.Pod {
 // pod is the only one there is.
 func (a *app) pod() *corev1.Pod {
 	a.w.t.Helper()
-	pods := a.pods()
-	a.w.Expect(pods).To(gomega.HaveLen(1), a.name)
+	var pods []corev1.Pod
+	a.w.Eventually(func() string {
+		if pods = a.pods(); len(pods) != 1 {
+			return fmt.Sprintf("%s has %d pods", a.name, len(pods))
+		}
+		return ""
+	}).Should(gomega.BeEmpty())
 	return &pods[0]
 }
 
@@ -235,6 +240,7 @@ func incarnation(p *corev1.Pod) string {
 // inspect asks the only task what it sees.
 func (a *app) inspect() inspection {
 	a.w.t.Helper()
+	a.w.Eventually(func() string { return a.pod().Status.PodIP }).ShouldNot(gomega.BeEmpty())
 	return a.w.inspectPod(a.pod())
 }
 

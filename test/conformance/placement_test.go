@@ -81,7 +81,7 @@ var (
 		a.says(v1alpha1.ReasonWaiting, "UnfulfilledConstraint")
 		w.Eventually(func() []int { return a.spread() }).Should(Equal([]int{1, 1}), "there are two private nodes")
 	})
-	_ = behaviour("only tasks of the current configuration count", func(w *watcher) {
+	_ = timed("only tasks of the current configuration count", func(w *watcher) {
 		members := func(release string) string {
 			return healthy("unique-upgrade", 2, "1,1", `, "RELEASE": "`+release+`"`) + `, "constraints": [["hostname", "UNIQUE"]]`
 		}

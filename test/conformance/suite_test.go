@@ -51,10 +51,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// behaviours are what TestConformance watches, by name.
+// Groups of behaviours, one after the other. Those of a group are watched at the
+// same time.
 var (
-	behaviours []named
-	// disruptive ones have the cluster for themselves, after all others.
+	// storm are most of them.
+	storm []named
+	// clocked are those that look at the clock, or at who is there when: nodes
+	// in a storm are late.
+	clocked []named
+	// disruptive ones have the cluster for themselves, one by one.
 	disruptive []named
 )
 
@@ -65,7 +70,13 @@ type named struct {
 
 // behaviour registers something to be watched on a cluster.
 func behaviour(name string, how func(w *watcher)) bool {
-	behaviours = append(behaviours, named{name, how})
+	storm = append(storm, named{name, how})
+	return true
+}
+
+// timed registers a behaviour that looks at the clock.
+func timed(name string, how func(w *watcher)) bool {
+	clocked = append(clocked, named{name, how})
 	return true
 }
 
@@ -79,14 +90,19 @@ func disruption(name string, how func(w *watcher)) bool {
 // make test-conformance.
 func TestConformance(t *testing.T) {
 	c := connect(t)
-	t.Run("behaviour", func(t *testing.T) {
-		for _, b := range behaviours {
-			t.Run(b.name, func(t *testing.T) {
-				t.Parallel()
-				b.watch(newWatch(t, c))
-			})
-		}
-	})
+	for _, group := range []struct {
+		name       string
+		behaviours []named
+	}{{"behaviour", storm}, {"timed", clocked}} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, b := range group.behaviours {
+				t.Run(b.name, func(t *testing.T) {
+					t.Parallel()
+					b.watch(newWatch(t, c))
+				})
+			}
+		})
+	}
 	for _, b := range disruptive {
 		t.Run(b.name, func(t *testing.T) { b.watch(newWatch(t, c)) })
 	}

@@ -67,7 +67,7 @@ var sections = []section{
 
 func TestTable(t *testing.T) {
 	registered := map[string]bool{}
-	for _, b := range slices.Concat(behaviours, disruptive) {
+	for _, b := range slices.Concat(storm, clocked, disruptive) {
 		if registered[b.name] {
 			t.Errorf("two behaviours are called %q", b.name)
 		}

@@ -139,7 +139,7 @@ func (a *app) replaced(before []string) {
 }
 
 var (
-	_ = behaviour("{1, 1} doubles the instances and misses none", func(w *watcher) {
+	_ = timed("{1, 1} doubles the instances and misses none", func(w *watcher) {
 		w.Expect(w.upgrade("default-strategy", 2, "")).To(Equal([]int{4, 2}))
 	})
 	_ = behaviour("the strategy of volumes is {0.5, 0}", func(w *watcher) {
@@ -148,20 +148,20 @@ var (
 		app.Spec.Default()
 		w.Expect(app.Spec.UpgradeStrategy).To(HaveValue(Equal(v1alpha1.UpgradeStrategy{MinimumHealthCapacity: new(0.5), MaximumOverCapacity: new(0.0)})))
 	})
-	_ = behaviour("⌈n·m⌉ stay and ⌊n·(1+o)⌋ run", func(w *watcher) {
+	_ = timed("⌈n·m⌉ stay and ⌊n·(1+o)⌋ run", func(w *watcher) {
 		w.Expect(w.upgrade("rounded", 3, "0.4,0.5")).To(Equal([]int{4, 2}))
 	})
-	_ = behaviour("{0, 0} stops before it starts", func(w *watcher) {
+	_ = timed("{0, 0} stops before it starts", func(w *watcher) {
 		w.Expect(w.upgrade("nothing", 2, "0,0")).To(Equal([]int{2, 0}))
 	})
-	_ = behaviour("{1, 0} runs one more", func(w *watcher) {
+	_ = timed("{1, 0} runs one more", func(w *watcher) {
 		w.Expect(w.upgrade("one-more", 2, "1,0")).To(Equal([]int{3, 2}))
 	})
 	_ = behaviour("capacities are shares", func(w *watcher) {
 		w.refuses(`"id": "x", "upgradeStrategy": {"minimumHealthCapacity": 2, "maximumOverCapacity": 1}`, "/upgradeStrategy/minimumHealthCapacity", "error.max")
 		w.refuses(`"id": "x", "upgradeStrategy": {"minimumHealthCapacity": 1, "maximumOverCapacity": -1}`, "/upgradeStrategy/maximumOverCapacity", "error.min")
 	})
-	_ = behaviour("a single instance never overlaps with its successor", func(w *watcher) {
+	_ = timed("a single instance never overlaps with its successor", func(w *watcher) {
 		const single = `"id": "single", "labels": {"MARATHON_SINGLE_INSTANCE_APP": "true"}, "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}, `
 		a := w.run(single + `"env": {"RELEASE": "1"}`)
 		before, count := a.incarnations(), a.follow(nil)
@@ -169,7 +169,7 @@ var (
 		a.replaced(before)
 		w.Expect(count.result()).To(Equal([]int{1, 0}))
 	})
-	_ = behaviour("each new healthy instance ends one old one", func(w *watcher) {
+	_ = timed("each new healthy instance ends one old one", func(w *watcher) {
 		a := w.run(healthy("one-by-one", 3, "1,1", ""))
 		before := a.incarnations()
 		old := map[types.UID]bool{}
@@ -197,7 +197,7 @@ var (
 		defer count.lock.Unlock()
 		w.Expect(wrong).To(BeEmpty())
 	})
-	_ = behaviour("old unhealthy instances end first", func(w *watcher) {
+	_ = timed("old unhealthy instances end first", func(w *watcher) {
 		a := w.run(healthy("sick-first", 3, "0.3,0", ""))
 		sick := a.pods()[1]
 		code, _, err := fetch(w.t.Context(), "POST", "http://"+address(&sick)+"/health/off")
@@ -229,7 +229,7 @@ var (
 		w.Eventually(func() int32 { return a.get().Status.InstancesUpToDate }).Should(BeEquivalentTo(2))
 		w.Expect(a.pods()).To(ContainElement(HaveField("UID", old[1].UID)))
 	})
-	_ = behaviour("an upgrade waits for ever for new instances to get healthy", func(w *watcher) {
+	_ = timed("an upgrade waits for ever for new instances to get healthy", func(w *watcher) {
 		a := w.run(healthy("for-ever", 1, "1,1", ""))
 		before := a.incarnations()
 		a.put(healthy("for-ever", 1, "1,1", `, "READY_AFTER": "3600"`))
