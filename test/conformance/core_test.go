@@ -4,6 +4,7 @@
 package conformance
 
 import (
+	"errors"
 	"maps"
 	"net"
 	"slices"
@@ -94,11 +95,11 @@ var (
 	_ = behaviour("what is no JSON is refused with 400", func(w *watcher) {
 		_, err := marathon.Decode([]byte(`{"id": "x",`))
 		var refused *marathon.Error
-		w.Expect(err).To(BeAssignableToTypeOf(refused))
-		w.Expect(err.(*marathon.Error).Status).To(Equal(400))
+		w.Expect(errors.As(err, &refused)).To(BeTrue())
+		w.Expect(refused.Status).To(Equal(400))
 		_, err = w.read(`"id": 1`)
-		w.Expect(err).To(BeAssignableToTypeOf(refused))
-		w.Expect(err.(*marathon.Error).Status).To(Equal(422))
+		w.Expect(errors.As(err, &refused)).To(BeTrue())
+		w.Expect(refused.Status).To(Equal(422))
 	})
 	_ = behaviour("defaults are Marathon's", func(w *watcher) {
 		app, err := w.read(`"id": "x", "cpus": null, "mem": null, "networks": null, "cmd": "sleep 9", "container": null`)

@@ -43,7 +43,7 @@ var schema = sync.OnceValue(func() *apiextensionsv1.JSONSchemaProps {
 
 // App makes an App of a seed. Most are valid: see admission.
 func App(seed uint64) *v1alpha1.App {
-	g := &generator{rand.New(rand.NewPCG(seed, 0))}
+	g := &generator{rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // chance that can be had again is what is wanted
 	raw, err := json.Marshal(g.value("", schema()))
 	if err != nil {
 		panic(err)
@@ -196,11 +196,11 @@ func (g *generator) array(path string, s *apiextensionsv1.JSONSchemaProps) any {
 	seen := map[string]bool{}
 	for range least + g.IntN(most-least+1) {
 		item := g.value(path+"[]", s.Items.Schema)
-		if key, unique := identity(s, item); unique && seen[key] {
+		key, unique := identity(s, item)
+		if unique && seen[key] {
 			continue
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		out = append(out, item)
 	}
 	if len(out) < least {
