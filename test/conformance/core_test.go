@@ -306,6 +306,7 @@ var (
 func (w *watcher) timeToDie(members string) time.Duration {
 	w.t.Helper()
 	a := w.run(members)
+	a.inspect() // so that it has begun
 	p := a.pod()
 	told := time.Now()
 	w.Expect(w.Delete(w.t.Context(), p)).To(Succeed())

@@ -4,6 +4,8 @@
 package conformance
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -111,6 +115,7 @@ var (
 		w.refuses(`"id": "x", "unreachableStrategy": {"inactiveAfterSeconds": 2, "expungeAfterSeconds": 1}`, "/unreachableStrategy/inactiveAfterSeconds", "must be less or equal to expungeAfterSeconds")
 	})
 	_ = disruption("a node that is lost and returns", func(w *watcher) {
+		home, schedulable := w.oneNode()
 		atOnce := w.start(`"id": "lost-at-once", "instances": 3`)
 		later := w.start(`"id": "lost-later", "instances": 3, "unreachableStrategy": {"inactiveAfterSeconds": 8, "expungeAfterSeconds": 3600}`)
 		givenUp := w.start(`"id": "lost-given-up", "instances": 3, "unreachableStrategy": {"inactiveAfterSeconds": 4, "expungeAfterSeconds": 12}`)
@@ -119,7 +124,8 @@ var (
 		for _, a := range all {
 			a.ready()
 		}
-		cut := w.cutOff(all...)
+		schedulable()
+		cut := w.cutOff(home)
 		there := map[*app][]string{}
 		for _, a := range all {
 			there[a] = cut.tasks(a)
@@ -193,34 +199,43 @@ func (n *lostNode) replaced(a *app) {
 	}).Should(Equal(3), a.name)
 }
 
-// cutOff cuts off a node that runs tasks of all the apps, and no part of kdcos.
-func (w *watcher) cutOff(apps ...*app) lostNode {
+// oneNode is a private node that runs no part of kdcos. Tasks go there until
+// what it returns is called.
+func (w *watcher) oneNode() (name string, schedulable func()) {
 	w.t.Helper()
 	var managers corev1.PodList
 	w.Expect(w.List(w.t.Context(), &managers, client.InNamespace("kdcos-system"))).To(Succeed())
-	candidates := map[string]int{}
-	for _, a := range apps {
-		here := map[string]bool{}
-		for _, p := range a.pods() {
-			here[p.Spec.NodeName] = true
-		}
-		for name := range here {
-			candidates[name]++
-		}
-	}
+	others := map[string]bool{}
 	for i := range managers.Items {
-		delete(candidates, managers.Items[i].Spec.NodeName)
+		others[managers.Items[i].Spec.NodeName] = true
 	}
-	for name, n := range candidates {
-		if n < len(apps) {
-			continue
+	for _, n := range w.privateNodes() {
+		if name == "" && !others[n.Name] {
+			name = n.Name
+		} else {
+			others[n.Name] = true
 		}
-		state := filepath.Dir(w.kubeconfig)
-		w.tool("localcluster", "--state", state, "node", "cut", name)
-		heal := sync.OnceFunc(func() { w.tool("localcluster", "--state", state, "node", "heal", name) })
-		w.t.Cleanup(heal)
-		return lostNode{name, heal}
 	}
-	w.t.Fatal("no node runs tasks of all the apps and no part of kdcos")
-	return lostNode{}
+	w.Expect(name).NotTo(BeEmpty(), "every private node runs a part of kdcos")
+	set := func(unschedulable bool) {
+		for other := range others {
+			patch := fmt.Sprintf(`{"spec": {"unschedulable": %t}}`, unschedulable)
+			err := w.Patch(context.Background(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: other}}, client.RawPatch(types.MergePatchType, []byte(patch)))
+			w.Expect(err).NotTo(HaveOccurred())
+		}
+	}
+	schedulable = sync.OnceFunc(func() { set(false) })
+	w.t.Cleanup(schedulable)
+	set(true)
+	return name, schedulable
+}
+
+// cutOff cuts off a node.
+func (w *watcher) cutOff(name string) lostNode {
+	w.t.Helper()
+	state := filepath.Dir(w.kubeconfig)
+	w.tool("localcluster", "--state", state, "node", "cut", name)
+	heal := sync.OnceFunc(func() { w.tool("localcluster", "--state", state, "node", "heal", name) })
+	w.t.Cleanup(heal)
+	return lostNode{name, heal}
 }

@@ -179,6 +179,10 @@ func (a *app) ready() {
 		}
 		return a.name + " is not ready: " + ready.Message + reconciling.Message
 	}).Should(gomega.BeEmpty())
+	// What is seen of pods may come later than what is seen of the App.
+	a.w.Eventually(func() bool {
+		return !slices.ContainsFunc(a.pods(), func(p corev1.Pod) bool { return p.Status.PodIP == "" })
+	}).Should(gomega.BeTrue())
 }
 
 // says waits until the App says something, with a reason and words, in Ready or

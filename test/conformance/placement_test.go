@@ -190,16 +190,23 @@ const attribute = "attribute.kdcos.node-restriction.kubernetes.io/"
 // first a speed.
 func (w *watcher) attributes() []corev1.Node {
 	w.t.Helper()
-	var all corev1.NodeList
-	w.Expect(w.List(w.t.Context(), &all)).To(Succeed())
-	private := slices.DeleteFunc(all.Items, func(n corev1.Node) bool { return n.Labels[v1alpha1.NodeRoleLabel] != "" })
-	slices.SortFunc(private, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	private := w.privateNodes()
 	w.Expect(private).To(HaveLen(2), "the behaviours of constraints are those of two private nodes")
 	w.cluster.attributes.Do(func() {
 		w.label(private[0].Name, attribute+"rack", "rack-1")
 		w.label(private[0].Name, attribute+"speed", "8.0")
 		w.label(private[1].Name, attribute+"rack", "rack-2")
 	})
+	return private
+}
+
+// privateNodes are those without a role, by their names.
+func (w *watcher) privateNodes() []corev1.Node {
+	w.t.Helper()
+	var all corev1.NodeList
+	w.Expect(w.List(w.t.Context(), &all)).To(Succeed())
+	private := slices.DeleteFunc(all.Items, func(n corev1.Node) bool { return n.Labels[v1alpha1.NodeRoleLabel] != "" })
+	slices.SortFunc(private, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
 	return private
 }
 
