@@ -32,8 +32,8 @@ const (
 	taskUnknown     = "TASK_UNKNOWN"
 )
 
-// lostAfter is how long after its time a task that was told to stop counts as
-// lost with its node, as for the controller, which starts its successor then.
+// lostAfter is how long after its time a task that was told to stop is taken to
+// be lost with its node: this program does not look at nodes.
 const lostAfter = 15 * time.Second
 
 // task is what a pod is for Marathon: one incarnation of one instance.

@@ -17,10 +17,6 @@ import (
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
-// lostAfter is how long after its grace period a pod that is still there counts
-// as lost with its node.
-const lostAfter = 15 * time.Second
-
 // versionFormat is how Marathon writes times: UTC, with milliseconds.
 const versionFormat = "2006-01-02T15:04:05.000Z"
 
@@ -85,11 +81,7 @@ func (o *observed) lookAgain(after time.Duration, backoff rollout.Backoff) time.
 	for i := range o.pods {
 		pod := &o.pods[i]
 		sooner(o.due(pod))
-		switch condition := o.condition(pod); {
-		case waits:
-		case condition == rollout.Stopping:
-			sooner(pod.DeletionTimestamp.Add(lostAfter))
-		case condition == rollout.Unreachable:
+		if !waits && o.condition(pod) == rollout.Unreachable {
 			sooner(o.unreachable[pod.Spec.NodeName].Add(inactive))
 		}
 	}
@@ -103,14 +95,16 @@ func (o *observed) current(pod *corev1.Pod) bool {
 	return pod.Labels[v1alpha1.ConfigLabel] == o.config
 }
 
-// condition is how far a pod has come. One that waits for its node is never
-// lost: it may hold what nobody else can have.
+// condition is how far a pod has come. One that is told to stop is there until
+// it is gone, however long its node takes, so that a single instance never meets
+// its successor. One that waits for its node is never lost: it may hold what
+// nobody else can have.
 func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
 	inactive, _, waits := o.app.Spec.Unreachable()
 	lost, unreachable := o.unreachable[pod.Spec.NodeName]
 	task := taskStatus(pod)
 	switch {
-	case pod.DeletionTimestamp != nil && !waits && (unreachable || o.now.After(pod.DeletionTimestamp.Add(lostAfter))):
+	case pod.DeletionTimestamp != nil && !waits && unreachable:
 		return rollout.Lost
 	case pod.DeletionTimestamp != nil:
 		return rollout.Stopping

@@ -94,7 +94,7 @@ func TestPodsBecomeInstances(t *testing.T) {
 		"crash looping":    {pod("new", waiting("CrashLoopBackOff", "")), rollout.Failing, false},
 		"evicted":          {pod("new", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), rollout.Ended, false},
 		"being stopped":    {pod("new", stopping(noon.Add(-time.Second))), rollout.Stopping, false},
-		"long overdue":     {pod("new", stopping(noon.Add(-time.Minute))), rollout.Lost, false},
+		"long overdue":     {pod("new", stopping(noon.Add(-time.Minute))), rollout.Stopping, false},
 	} {
 		got := seen(1).instance(&c.pod)
 		want := rollout.Instance{Name: "web-new", Slot: 4, Current: true, Condition: c.condition, Healthy: c.healthy, Started: noon}
@@ -269,8 +269,8 @@ func TestLookAgain(t *testing.T) {
 		t.Errorf("nothing to wait for, but looks again after %s", d)
 	}
 	o := seen(1, pod("new", stopping(noon.Add(time.Second))))
-	if d := o.lookAgain(time.Minute, rollout.Backoff{}); d != time.Second+lostAfter+time.Millisecond {
-		t.Errorf("looks for a lost pod after %s", d)
+	if d := o.lookAgain(time.Minute, rollout.Backoff{}); d != time.Minute {
+		t.Errorf("looks again after %s, though the end of a pod is an event", d)
 	}
 	if d := o.lookAgain(time.Second, rollout.Backoff{Failures: 1, Last: noon}); d != time.Second {
 		t.Errorf("looks again after %s", d)
