@@ -143,9 +143,10 @@ func (t *trial) fail(cause string, at time.Time) (changed bool) {
 	return true
 }
 
-// reports says that each new answer is to be seen, not only a new outcome.
+// reports says that each new answer is to be seen, not only a new outcome: what
+// a rollout waits for changes while a task starts.
 func (t *trial) reports() bool {
-	return t.check.KeepAnswer || t.check.Condition == v1alpha1.PodConditionCheck
+	return t.check.KeepAnswer || t.check.Condition == v1alpha1.PodConditionCheck || t.check.Condition == v1alpha1.PodConditionReadinessCheck
 }
 
 func (t *trial) say(status corev1.ConditionStatus, reason, message string, at time.Time) {
