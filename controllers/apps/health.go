@@ -16,6 +16,7 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/pathid"
 	"github.com/kdcos/kdcos/internal/prober"
+	"github.com/kdcos/kdcos/internal/reconciler"
 	"github.com/kdcos/kdcos/internal/rollout"
 	"github.com/kdcos/kdcos/internal/workload"
 )
@@ -195,7 +196,7 @@ func (o *observed) lastKill() *v1alpha1.TaskFailure {
 		last = &v1alpha1.TaskFailure{
 			TaskID:    fmt.Sprintf("%s.instance-%s._app.%d", pathid.Safe(o.id), pod.UID, taskStatus(pod).RestartCount+1),
 			State:     "TASK_KILLED",
-			Message:   fmt.Sprintf("Task was killed since health check failed. Reason: %s: %s", &t.check, t.cause),
+			Message:   reconciler.Shorten(fmt.Sprintf("Task was killed since health check failed. Reason: %s: %s", &t.check, t.cause)),
 			Host:      pod.Status.HostIP,
 			Version:   pod.Annotations[v1alpha1.VersionAnnotation],
 			Timestamp: metav1.NewTime(t.failed.Truncate(time.Second)),

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/prober"
 	"github.com/kdcos/kdcos/internal/workload"
 )
@@ -130,11 +131,10 @@ func (p *probing) follow(ctx context.Context, app client.ObjectKey, pods []corev
 
 // checkable says that a pod runs a task with checks of ours.
 func checkable(pod *corev1.Pod) bool {
-	if checks, err := workload.TaskChecks(pod); err == nil && len(checks) == 0 {
-		return false
-	}
+	// Decoded only once a task, in follow: this is asked at every pass.
+	_, checked := pod.Annotations[v1alpha1.ChecksAnnotation]
 	task := taskStatus(pod)
-	return pod.DeletionTimestamp == nil && task != nil && task.State.Running != nil && pod.Status.PodIP != ""
+	return checked && pod.DeletionTimestamp == nil && task != nil && task.State.Running != nil && pod.Status.PodIP != ""
 }
 
 // begin starts the checks of a task; restarted says that what its pod tells is

@@ -276,7 +276,7 @@ func (o *observed) lastFailure() *v1alpha1.TaskFailure {
 		last = &v1alpha1.TaskFailure{
 			TaskID:    o.taskID(pod),
 			State:     "TASK_FAILED",
-			Message:   shorten(message),
+			Message:   reconciler.Shorten(message),
 			Host:      pod.Status.HostIP,
 			Version:   pod.Annotations[v1alpha1.VersionAnnotation],
 			Timestamp: at,
@@ -302,15 +302,6 @@ func (o *observed) failure(pod *corev1.Pod) (message string, at metav1.Time) {
 		return fmt.Sprintf("did not start within %s: %s: %s", o.settings.TaskLaunchTimeout, waiting.Reason, waiting.Message), metav1.NewTime(o.due(pod))
 	}
 	return "", metav1.Time{}
-}
-
-// shorten keeps a message within what the schema allows.
-func shorten(message string) string {
-	const limit = 1024
-	if len(message) <= limit {
-		return message
-	}
-	return strings.ToValidUTF8(message[:limit-len("…")], "") + "…"
 }
 
 // taskID is the Marathon id of the incarnation of a task that ended last: each

@@ -228,7 +228,7 @@ type states struct {
 
 func (s *states) set(kind string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&s.conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: shorten(message), ObservedGeneration: s.obj.GetGeneration(),
+		Type: kind, Status: status, Reason: reason, Message: Shorten(message), ObservedGeneration: s.obj.GetGeneration(),
 	})
 }
 
@@ -273,8 +273,9 @@ func (r *withStatus[T]) tell(obj T, old []metav1.Condition) {
 	}
 }
 
-// shorten keeps a message within what is comfortable in a condition.
-func shorten(message string) string {
+// Shorten keeps a message within 1024 bytes, which is comfortable in a condition
+// and what messages of a status may have.
+func Shorten(message string) string {
 	const limit = 1024
 	if len(message) <= limit {
 		return message

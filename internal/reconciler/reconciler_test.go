@@ -173,11 +173,11 @@ func TestConflictsAndGoneObjects(t *testing.T) {
 }
 
 func TestShorten(t *testing.T) {
-	long := shorten(strings.Repeat("ü", 2000))
+	long := Shorten(strings.Repeat("ü", 2000))
 	if len(long) > 1024 || !utf8.ValidString(long) || !strings.HasSuffix(long, "…") {
 		t.Errorf("%d bytes, valid: %v", len(long), utf8.ValidString(long))
 	}
-	if got := shorten("short"); got != "short" {
+	if got := Shorten("short"); got != "short" {
 		t.Error(got)
 	}
 }
