@@ -3,7 +3,7 @@
 # scale, e2e, conformance.
 # All of them run, whatever fails; at the end it says what was left out and
 # why, and repeats the results by package. Run by `make test` and its like.
-#   TESTFLAGS   further flags for go test, such as -race
+#   TESTFLAGS   further flags for go test, such as -race; for ginkgo with e2e, such as --focus=Upgrades
 #   FUZZTIME    time for each fuzz target (5s)
 #   LONG        not empty: the local cluster's long tests, too
 #   SWEEP       not empty: the whole chaos sweep, and bugs seeded for it to catch
@@ -77,7 +77,7 @@ test_scale() {
   run go run ./test/scale -quick -check smoke
 }
 
-# test on the local cluster, with real nodes and kdcos as it is now. The first
+# run tests on the local cluster, with real nodes and kdcos as it is now. The first
 # test brings it up; it goes when all have passed, unless it was there before.
 cluster=
 on_cluster() {
@@ -100,17 +100,19 @@ on_cluster() {
     leave_out "$what" "the nodes of this cluster are simulated: nothing runs on them"
     return
   fi
-  run go test -v -count=1 "$@"
+  run "$@"
 }
 
+# Stories that do not say Serial are told four at a time: they mostly wait.
 test_e2e() {
   # shellcheck disable=SC2086
-  on_cluster "end-to-end tests" -timeout 40m ${TESTFLAGS:-} ./test/e2e/... -ginkgo.v -ginkgo.no-color
+  on_cluster "end-to-end tests" \
+    go run github.com/onsi/ginkgo/v2/ginkgo run --procs=4 --timeout=40m --no-color --show-node-events ${TESTFLAGS:-} ./test/e2e
 }
 
 test_conformance() {
   # shellcheck disable=SC2086
-  on_cluster "conformance tests" -timeout 20m ${TESTFLAGS:-} ./test/conformance
+  on_cluster "conformance tests" go test -v -count=1 -timeout 20m ${TESTFLAGS:-} ./test/conformance
 }
 
 for part in "$@"; do
@@ -136,6 +138,6 @@ fi
     printf '%s\n' "${left_out[@]}"
   fi
   printf '\n== results\n'
-  grep -E '^(ok\s|FAIL\s| *--- FAIL|--- |panic:)' "$output" || echo "FAIL	no test ran"
+  grep -E '^(ok\s|FAIL\s| *--- FAIL|--- |panic:| *\[FAIL\]|Ran [0-9]+ of)' "$output" || echo "FAIL	no test ran"
 } | tee "$results"
 exit "$failed"

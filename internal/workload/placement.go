@@ -98,6 +98,9 @@ func place(app *v1alpha1.App, settings Settings, config string, slot int) (*plac
 	if atHome {
 		p.node(corev1.LabelTopologyRegion, corev1.NodeSelectorOpIn, settings.HomeRegion)
 	}
+	if ptr.Deref(app.Spec.Instances, 1) > 1 && len(p.together)+len(p.apart)+len(p.spread) == 0 {
+		p.rather(corev1.LabelHostname)
+	}
 	return p, nil
 }
 
@@ -212,6 +215,17 @@ func (p *placement) evenly(f field) {
 		WithWhenUnsatisfiable(corev1.DoNotSchedule).
 		WithNodeAffinityPolicy(corev1.NodeInclusionPolicyHonor).
 		WithNodeTaintsPolicy(corev1.NodeInclusionPolicyHonor).
+		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(p.same)))
+}
+
+// rather spreads the pods over all values of the key as well as can be, and
+// lets none wait for it: what the scheduler does for the pods of a Deployment by
+// itself, so that no node takes all instances with it.
+func (p *placement) rather(key string) {
+	p.spread = append(p.spread, corev1ac.TopologySpreadConstraint().
+		WithTopologyKey(key).
+		WithMaxSkew(1).
+		WithWhenUnsatisfiable(corev1.ScheduleAnyway).
 		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(p.same)))
 }
 

@@ -405,9 +405,11 @@ func selects(term corev1.PodAffinityTerm, pod *corev1.Pod) bool {
 	return selector.Matches(labels.Set(pod.Labels))
 }
 
-// Apps without constraints and labels about GPUs have nothing about placement in their pods.
+// Apps of one instance without constraints and labels about GPUs have nothing about placement in their pods.
 func TestNoConstraintsNoAffinity(t *testing.T) {
-	pod := podOf(t, constrained(), 3)
+	app := constrained()
+	app.Spec.Instances = ptr.To[int32](1)
+	pod := podOf(t, app, 0)
 	if pod.Spec.Affinity != nil || pod.Spec.TopologySpreadConstraints != nil || len(pod.Labels) != 4 {
 		t.Errorf("%v %v", pod.Spec.Affinity, pod.Labels)
 	}
@@ -427,6 +429,27 @@ func TestGPUBehaviour(t *testing.T) {
 			if got != (want || gpus > 0) {
 				t.Errorf("%q with %d GPUs: %t", behaviour, gpus, got)
 			}
+		}
+	}
+}
+
+// Instances that no constraint keeps together or apart are spread over the nodes where that can be.
+func TestInstancesAreSpread(t *testing.T) {
+	spread := func(constraints ...v1alpha1.Constraint) []corev1.TopologySpreadConstraint {
+		app := constrained(constraints...)
+		app.Spec.Instances = ptr.To[int32](2)
+		return podOf(t, app, 0).Spec.TopologySpreadConstraints
+	}
+	attribute := v1alpha1.Constraint{Field: "rack", Operator: v1alpha1.ConstraintIs, Value: ptr.To("a")}
+	for _, constraints := range [][]v1alpha1.Constraint{nil, {attribute}} {
+		got := spread(constraints...)
+		if len(got) != 1 || got[0].TopologyKey != corev1.LabelHostname || got[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
+			t.Errorf("%v: %v", constraints, got)
+		}
+	}
+	for _, operator := range []v1alpha1.ConstraintOperator{v1alpha1.ConstraintCluster, v1alpha1.ConstraintUnique} {
+		if got := spread(v1alpha1.Constraint{Field: "@hostname", Operator: operator}); len(got) != 0 {
+			t.Errorf("%s: %v", operator, got)
 		}
 	}
 }

@@ -94,40 +94,25 @@ var _ = Describe("Nodes", Serial, func() {
 
 	It("are drained under load, and no request is lost", func(ctx SpecContext) {
 		app := healthy(web(newNamespace(ctx), "web", 4))
-		setEnv(&app.Spec, "DRAIN_SECONDS", "2")
+		// Long enough for a busy machine to tell all nodes that a task is about to go.
+		setEnv(&app.Spec, "DRAIN_SECONDS", "6")
 		Expect(k8s.Create(ctx, app)).To(Succeed())
-		url := service(ctx, app)
 		eventuallyReady(ctx, app)
+		url := service(ctx, app)
 		drained := anotherNode(ctx, homeOfManager(ctx))
-		total, failed := 0, []string{}
-		done, stopped := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(stopped)
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				total++
-				if status, _, err := fetch(ctx, url); err != nil || status != 200 {
-					failed = append(failed, time.Now().Format(time.TimeOnly)+" "+errorText(err))
-				}
-			}
-		}()
 		DeferCleanup(func(ctx SpecContext) {
 			_, err := tool(ctx, "kubectl", "uncordon", drained)
 			Expect(err).NotTo(HaveOccurred())
 		})
+		load := startLoad(ctx, url)
 		_, err := tool(ctx, "kubectl", "drain", drained, "--pod-selector=kdcos.io/app="+app.Name, "--ignore-daemonsets", "--timeout=2m")
 		Expect(err).NotTo(HaveOccurred())
 		eventuallyReady(ctx, app)
 		time.Sleep(time.Second)
-		close(done)
-		<-stopped
-		AddReportEntry("requests", total)
-		Expect(failed).To(BeEmpty())
-		Expect(total).To(BeNumerically(">", 100))
+		requests, failures := load()
+		AddReportEntry("requests", requests)
+		Expect(failures).To(BeEmpty(), "of %d requests", requests)
+		Expect(requests).To(BeNumerically(">", 100))
 		for _, p := range pods(ctx, app) {
 			Expect(p.Spec.NodeName).NotTo(Equal(drained))
 		}

@@ -59,12 +59,7 @@ var _ = Describe("Rollouts", func() {
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		eventuallyReady(ctx, app)
 		url := service(ctx, app)
-		Eventually(func(g Gomega) {
-			code, _, err := fetch(ctx, url)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(code).To(Equal(200))
-		}).WithTimeout(10 * time.Second).Should(Succeed())
-		load := startLoad(url)
+		load := startLoad(ctx, url)
 		for release := range 3 {
 			change(ctx, app, func(s *v1alpha1.AppSpec) { setEnv(s, "RELEASE", fmt.Sprint(release)) })
 			eventuallyReady(ctx, app)
@@ -96,16 +91,22 @@ var _ = Describe("Rollouts", func() {
 	})
 })
 
-// startLoad sends requests until what it returns is called, which tells how
-// many there were and what went wrong.
-func startLoad(url string) func() (int, []string) {
-	ctx, cancel := context.WithCancel(context.Background())
+// startLoad waits for a first answer and then sends requests until what it
+// returns is called, which tells how many there were and what went wrong.
+func startLoad(ctx SpecContext, url string) func() (int, []string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		code, _, err := fetch(ctx, url)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(code).To(Equal(200))
+	}).WithTimeout(10 * time.Second).Should(Succeed())
+	running, cancel := context.WithCancel(context.Background())
 	var requests atomic.Int64
 	failures := make(chan []string, 4)
 	for range cap(failures) {
 		go func() {
 			var bad []string
-			for ctx.Err() == nil {
+			for running.Err() == nil {
 				// A request under way when the load ends is none that failed.
 				code, body, err := fetch(context.Background(), url)
 				requests.Add(1)
