@@ -79,13 +79,13 @@ func TestScenariosAreComplete(t *testing.T) {
 		}
 		s.N = 3
 		for _, v := range s.Variants {
-			for side, text := range map[string]string{"ours": v.Ours, "twin": v.Twin} {
-				all, err := s.manifests(text, scheme)
+			for _, ours := range []bool{true, false} {
+				all, err := s.manifests(&v, ours, scheme)
 				if err != nil || len(all) != s.objects() {
-					t.Fatalf("%s %s: %d objects, %v", name, side, len(all), err)
+					t.Fatalf("%s, ours %t: %d objects, %v", name, ours, len(all), err)
 				}
 				if settled(all[0][0]) {
-					t.Errorf("%s %s: a new %T is as asked for", name, side, all[0][0])
+					t.Errorf("%s, ours %t: a new %T is as asked for", name, ours, all[0][0])
 				}
 			}
 		}

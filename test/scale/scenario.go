@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/workload"
 )
 
 // Scenario is a file of the directory scenarios: what is made on both sides and
@@ -48,7 +52,8 @@ type Variant struct {
 	// As is the block of the result that it fills; empty is the top.
 	As string `json:"as,omitempty"`
 	// Ours and Twin are templates of manifests: {{.Name}}, {{.Namespace}} and
-	// {{.N}} are filled in. The first object of each is the one to wait for.
+	// {{.N}} are filled in, and in Twin {{.Pod}}: the spec of the pod that the
+	// App of Ours runs. The first object of each is the one to wait for.
 	Ours string `json:"ours"`
 	Twin string `json:"twin"`
 }
@@ -123,34 +128,73 @@ func (p *Phase) patience() time.Duration {
 // made is one of the N: the object to wait for and what goes with it.
 type made []client.Object
 
-// manifests fills a template in for each of the N.
-func (s *Scenario) manifests(text string, scheme *runtime.Scheme) ([]made, error) {
-	tmpl, err := template.New(s.Name).Option("missingkey=error").Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("read template: %w", err)
+// manifests fills the template of a side in for each of the N.
+func (s *Scenario) manifests(v *Variant, ours bool, scheme *runtime.Scheme) ([]made, error) {
+	text := v.Ours
+	if !ours {
+		text = v.Twin
 	}
 	decoder := serializer.NewCodecFactory(scheme).UniversalDeserializer()
 	namespaces := s.namespaces()
 	all := make([]made, 0, s.objects())
 	for i := range s.objects() {
-		var out bytes.Buffer
 		values := map[string]any{"Name": fmt.Sprintf("app-%d", i+1), "Namespace": namespaces[i/s.PerNamespace], "N": s.N}
-		if err := tmpl.Execute(&out, values); err != nil {
-			return nil, fmt.Errorf("fill in template: %w", err)
-		}
-		var one made
-		for doc := range strings.SplitSeq(out.String(), "\n---\n") {
-			obj, _, err := decoder.Decode([]byte(doc), nil, nil)
+		if !ours {
+			app, err := fill(v.Ours, values, decoder)
 			if err != nil {
-				return nil, fmt.Errorf("read manifest: %w", err)
+				return nil, err
 			}
-			object, ok := obj.(client.Object)
-			if !ok {
-				return nil, fmt.Errorf("read manifest: %T is no object", obj)
+			if values["Pod"], err = podSpec(app[0]); err != nil {
+				return nil, err
 			}
-			one = append(one, object)
+		}
+		one, err := fill(text, values, decoder)
+		if err != nil {
+			return nil, err
 		}
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// fill fills a template in.
+func fill(text string, values map[string]any, decoder runtime.Decoder) (made, error) {
+	tmpl, err := template.New("manifest").Option("missingkey=error").Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	var out bytes.Buffer
+	if err := tmpl.Execute(&out, values); err != nil {
+		return nil, fmt.Errorf("fill in template: %w", err)
+	}
+	var one made
+	for doc := range strings.SplitSeq(out.String(), "\n---\n") {
+		obj, _, err := decoder.Decode([]byte(doc), nil, nil)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		object, ok := obj.(client.Object)
+		if !ok {
+			return nil, fmt.Errorf("read manifest: %T is no object", obj)
+		}
+		one = append(one, object)
+	}
+	return one, nil
+}
+
+// podSpec is the spec of an App's pod as JSON, less the spreading over nodes:
+// the scheduler does that by itself for a Deployment.
+func podSpec(object client.Object) (string, error) {
+	app, ok := object.(*v1alpha1.App)
+	if !ok {
+		return "", fmt.Errorf("the first object of ours is a %T, not an App", object)
+	}
+	app.Spec.Default()
+	pod, err := workload.Pod(app, workload.DefaultSettings(), workload.Slot{Version: "2026-01-01T00:00:00.000Z"})
+	if err != nil {
+		return "", err
+	}
+	pod.Spec.TopologySpreadConstraints = nil
+	raw, err := json.Marshal(pod.Spec)
+	return string(raw), err
 }

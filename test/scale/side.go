@@ -52,11 +52,7 @@ func (r *runner) side(ctx context.Context, s *Scenario, v *Variant, ours, last b
 	}
 	run := &sideRun{runner: r, scenario: s, cluster: c, ours: ours, kubeconfig: filepath.Join(r.dir, "manager.kubeconfig")}
 	defer run.stop()
-	text := v.Twin
-	if ours {
-		text = v.Ours
-	}
-	if run.objects, err = s.manifests(text, c.scheme); err != nil {
+	if run.objects, err = s.manifests(v, ours, c.scheme); err != nil {
 		return nil, err
 	}
 	if err := run.prepare(ctx); err != nil {
