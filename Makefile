@@ -127,7 +127,8 @@ $(BIN)/controller-gen $(BIN)/helm $(BIN)/govulncheck &: go.tools.mod
 $(BIN)/golangci-lint: go.lint.mod
 	go build -modfile=$< -ldflags="-s -w" -o $(BIN)/ tool
 
-$(BIN)/localcluster: $(shell find hack/localcluster -name '*.go' -o -name 'go.*')
+# Templates and manifests are part of the program.
+$(BIN)/localcluster: $(shell find hack/localcluster -type f -not -name '*_test.go' -not -path '*/testdata/*' -not -name '*.md')
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
 .PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance \
