@@ -54,7 +54,7 @@ const launchesAPass = 500
 // pods, each of them has several events while it starts, and those just made
 // come into the cache one by one.
 func rest(app *v1alpha1.App) time.Duration {
-	const perTask, least = 50 * time.Microsecond, 10 * time.Millisecond
+	const perTask, least = 200 * time.Microsecond, 10 * time.Millisecond
 	if n := ptr.Deref(app.Spec.Instances, 1); n > 1 {
 		return max(time.Duration(n)*perTask, least)
 	}
