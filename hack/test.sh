@@ -4,7 +4,8 @@
 # All of them run, whatever fails; at the end it says what was left out and
 # why, and repeats the results by package. Run by `make test` and its like.
 #   TESTFLAGS   further flags for go test, such as -race; for ginkgo with e2e, such as --focus=Upgrades
-#   FUZZTIME    time for each fuzz target (5s)
+#   FUZZTIME    time or number of inputs for each fuzz target (1000x: go test takes
+#               the end of a time for a failure now and then)
 #   LONG        not empty: the local cluster's long tests, too
 #   SWEEP       not empty: the whole chaos sweep, and bugs seeded for it to catch
 #   POINT       of the chaos sweep, the points whose name contains this
@@ -50,7 +51,7 @@ test_localcluster() {
 test_fuzz() {
   local file target
   while IFS=: read -r file target; do
-    run go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-5s}" "./$(dirname "$file")"
+    run go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-1000x}" "./$(dirname "$file")"
   done < <(git grep --untracked -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' ':!hack' | sed 's/func //')
 }
 
