@@ -211,10 +211,3 @@ func running(pod *corev1.Pod) bool {
 	}
 	return false
 }
-
-func errorText(err error) string {
-	if err == nil {
-		return "not 200"
-	}
-	return err.Error()
-}
