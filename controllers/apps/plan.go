@@ -116,12 +116,19 @@ func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
 		return rollout.Unreachable
 	case task == nil:
 		return rollout.Staging
-	case task.State.Waiting != nil && task.State.Waiting.Reason == "CrashLoopBackOff":
+	case heldBack(task):
 		return rollout.Failing
-	case task.State.Waiting != nil:
+	case task.State.Running == nil:
 		return rollout.Staging
 	}
 	return rollout.Running
+}
+
+// heldBack says that the kubelet waits before it starts the task again. It does
+// so from the second end on, and says it ten seconds later or more.
+func heldBack(task *corev1.ContainerStatus) bool {
+	return task.State.Waiting != nil && task.State.Waiting.Reason == "CrashLoopBackOff" ||
+		task.State.Terminated != nil && task.RestartCount > 0
 }
 
 // overdue says that a pod should have started by now, or that one on a lost

@@ -72,6 +72,16 @@ func ended(code int32, at time.Time) func(*corev1.Pod) {
 	}
 }
 
+// terminated is a pod whose task has ended and was started again that often before.
+func terminated(code, restarts int32) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		unready(p)
+		task := &p.Status.ContainerStatuses[0]
+		task.RestartCount = restarts
+		task.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error", FinishedAt: metav1.NewTime(noon)}}
+	}
+}
+
 func unscheduled(message string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
@@ -92,6 +102,8 @@ func TestPodsBecomeInstances(t *testing.T) {
 		"being created":    {pod("new", waiting("ContainerCreating", "")), rollout.Staging, false},
 		"without an image": {pod("new", waiting("ImagePullBackOff", "no")), rollout.Staging, false},
 		"crash looping":    {pod("new", waiting("CrashLoopBackOff", "")), rollout.Failing, false},
+		"ended once":       {pod("new", terminated(7, 0)), rollout.Staging, false},
+		"ended again":      {pod("new", terminated(7, 1)), rollout.Failing, false},
 		"evicted":          {pod("new", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), rollout.Ended, false},
 		"being stopped":    {pod("new", stopping(noon.Add(-time.Second))), rollout.Stopping, false},
 		"long overdue":     {pod("new", stopping(noon.Add(-time.Minute))), rollout.Stopping, false},
@@ -220,6 +232,10 @@ func TestStatusExplains(t *testing.T) {
 		"upgrade to what crashes": {
 			seen: seen(1, pod("old"), pod("new", waiting("CrashLoopBackOff", ""), ended(3, noon))), conditions: available, serving: true,
 			reason: "BackOff", message: "1 of 1 instances run the new configuration, 1 the old; 1 failing and launched again after a delay: exit code 3",
+		},
+		"one has ended": {
+			seen: seen(2, pod("new"), pod("new", terminated(3, 0))), conditions: available, info: scaled,
+			reason: "BackOff", message: "1 of 2 instances run; 1 ended and about to start again: exit code 3",
 		},
 		"one is launched again": {
 			seen: seen(2, pod("new"), pod("new", waiting("ContainerCreating", ""))), conditions: available, info: scaled, serving: true,

@@ -129,6 +129,11 @@ func (t *tally) whyStaging(o *observed, pod *corev1.Pod) {
 		return
 	}
 	task := taskStatus(pod)
+	if task != nil && task.State.Terminated != nil {
+		t.failing++
+		t.because(v1alpha1.ReasonBackOff, "ended and about to start again: "+describeEnd(task.State.Terminated))
+		return
+	}
 	if task == nil || task.State.Waiting == nil || task.State.Waiting.Message == "" {
 		return
 	}

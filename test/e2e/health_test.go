@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -66,7 +68,7 @@ func checked(namespace string, byManager bool, h v1alpha1.HealthCheck) *checkedA
 		c.Spec.Args = append(c.Spec.Args, "-tls")
 	}
 	if byManager {
-		c.Spec.HealthChecks = []v1alpha1.HealthCheck{{Protocol: v1alpha1.HealthCommand, Command: &v1alpha1.HealthCommandValue{Value: "true"}, DelaySeconds: ptr.To[int32](0)}}
+		c.Spec.HealthChecks = []v1alpha1.HealthCheck{{Protocol: v1alpha1.HealthCommand, Command: &v1alpha1.HealthCommandValue{Value: "true"}, DelaySeconds: ptr.To[int32](0), IntervalSeconds: ptr.To[int32](1)}}
 	}
 	c.Spec.HealthChecks = append(c.Spec.HealthChecks, h)
 	return c
@@ -89,8 +91,14 @@ var trusting = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport
 // the two, before is what the task was.
 func (c *checkedApp) ask(ctx context.Context, method, path string) (answer string) {
 	GinkgoHelper()
+	return c.askOther(ctx, nil, method, path)
+}
+
+// askOther sends a request to the task that is none of those.
+func (c *checkedApp) askOther(ctx context.Context, those []types.UID, method, path string) (answer string) {
+	GinkgoHelper()
 	Eventually(func(g Gomega) {
-		c.before = c.task(ctx)
+		c.before = c.task(ctx, those...)
 		request, err := http.NewRequestWithContext(ctx, method, c.scheme+"://"+net.JoinHostPort(c.before.Status.PodIP, "80")+path, nil)
 		g.Expect(err).NotTo(HaveOccurred())
 		response, err := trusting.Do(request)
@@ -100,15 +108,15 @@ func (c *checkedApp) ask(ctx context.Context, method, path string) (answer strin
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(response.StatusCode).To(BeNumerically("<", 400), "%s: %s", path, body)
 		answer = string(body)
-	}).WithContext(ctx).WithTimeout(30 * time.Second).WithPolling(200 * time.Millisecond).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(soon).WithPolling(200 * time.Millisecond).Should(Succeed())
 	return answer
 }
 
-// task is the only pod of the App.
-func (c *checkedApp) task(ctx context.Context) corev1.Pod {
+// task is the only pod of the App, or the only one beside others.
+func (c *checkedApp) task(ctx context.Context, others ...types.UID) corev1.Pod {
 	GinkgoHelper()
 	for _, p := range pods(ctx, c.App) {
-		if p.DeletionTimestamp == nil {
+		if p.DeletionTimestamp == nil && !slices.Contains(others, p.UID) {
 			return p
 		}
 	}
@@ -175,10 +183,10 @@ var _ = Describe("Health checks", func() {
 		}
 		By("killing")
 		for _, c := range mortal {
-			Eventually(func() bool { return c.killed(ctx) }).WithTimeout(20*time.Second).Should(BeTrue(), c.Name)
+			Eventually(func() bool { return c.killed(ctx) }).WithTimeout(soon).Should(BeTrue(), c.Name)
 		}
 		for _, c := range immortal {
-			Eventually(func(g Gomega) { g.Expect(get(ctx, g, c.App).Status.TasksUnhealthy).To(BeEquivalentTo(1), c.Name) }).WithTimeout(10 * time.Second).Should(Succeed())
+			Eventually(func(g Gomega) { g.Expect(get(ctx, g, c.App).Status.TasksUnhealthy).To(BeEquivalentTo(1), c.Name) }).WithTimeout(soon).Should(Succeed())
 		}
 		By("being healthy again")
 		for _, c := range mortal {
@@ -218,8 +226,8 @@ var _ = Describe("Health checks", func() {
 			Eventually(func() bool {
 				c.before = c.task(ctx)
 				return len(c.before.Status.ContainerStatuses) > 0
-			}).WithTimeout(30 * time.Second).Should(BeTrue())
-			Eventually(func() bool { return c.killed(ctx) }).WithTimeout(30*time.Second).Should(BeTrue(), c.Name)
+			}).WithTimeout(soon).Should(BeTrue())
+			Eventually(func() bool { return c.killed(ctx) }).WithTimeout(soon).Should(BeTrue(), c.Name)
 		}
 		for _, c := range slow {
 			eventuallyReady(ctx, c.App)
@@ -228,7 +236,7 @@ var _ = Describe("Health checks", func() {
 			c.fail(ctx)
 		}
 		for _, c := range slow {
-			Eventually(func() bool { return c.killed(ctx) }).WithTimeout(20*time.Second).Should(BeTrue(), c.Name)
+			Eventually(func() bool { return c.killed(ctx) }).WithTimeout(soon).Should(BeTrue(), c.Name)
 		}
 	})
 
@@ -249,11 +257,11 @@ var _ = Describe("Health checks", func() {
 		}
 		eventuallyReady(ctx, both.App)
 		both.before = both.task(ctx)
-		Eventually(func() int { return len(discards.task(ctx).Status.ContainerStatuses) }).WithTimeout(30 * time.Second).Should(Equal(1))
+		Eventually(func() int { return len(discards.task(ctx).Status.ContainerStatuses) }).WithTimeout(soon).Should(Equal(1))
 		discards.before = discards.task(ctx)
 		Eventually(func(g Gomega) {
 			g.Expect(condition(get(ctx, g, six.App), v1alpha1.ConditionReady).Message).To(ContainSubstring("healthChecks[1]: the task has no IPv6 address"))
-		}).WithTimeout(30 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 
 		time.Sleep(2 * time.Second)
 		from := time.Now()
@@ -271,7 +279,7 @@ var _ = Describe("Health checks", func() {
 			g.Expect(both.Status.TasksUnhealthy).To(BeEquivalentTo(1))
 			p := both.task(ctx)
 			g.Expect(podReady(&p)).To(BeFalse())
-		}).WithTimeout(10 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 		out, err := tool(ctx, "kubectl-kdcos", "status", both.Name, "-n", namespace)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring("fails healthChecks[1]: connection refused"))
@@ -284,13 +292,14 @@ var _ = Describe("Health checks", func() {
 		Expect(k8s.Create(ctx, c.App)).To(Succeed())
 		eventuallyReady(ctx, c.App)
 		old := uids(ctx, c.App)
-		change(ctx, c.App, func(s *v1alpha1.AppSpec) { setEnv(s, "READY_AFTER", "8") })
+		change(ctx, c.App, func(s *v1alpha1.AppSpec) { setEnv(s, "READY_AFTER", "3600") })
 		Eventually(func(g Gomega) {
 			g.Expect(condition(get(ctx, g, c.App), v1alpha1.ConditionReady).Message).To(ContainSubstring("1 not there yet: readinessChecks[0]: 503 Service Unavailable"))
 			g.Expect(condition(c.App, v1alpha1.ConditionReady).Status).To(BeEquivalentTo("True"))
 			g.Expect(c.Status.TasksHealthy).To(BeEquivalentTo(2))
-		}).WithTimeout(20 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 		Expect(uids(ctx, c.App)).To(ContainElements(old))
+		c.askOther(ctx, old, http.MethodPost, "/health/on")
 		eventuallyReady(ctx, c.App)
 		Expect(uids(ctx, c.App)).NotTo(ContainElements(old))
 		asked := func() int {
@@ -312,13 +321,13 @@ var _ = Describe("Health checks", func() {
 		eventuallyReady(ctx, c.App)
 		c.fail(ctx)
 		reported := func() *corev1.PodCondition { return taskCondition(c.task(ctx), v1alpha1.PodConditionCheck) }
-		Eventually(reported).WithTimeout(10 * time.Second).Should(And(Not(BeNil()), HaveField("Message", "503 Service Unavailable")))
+		Eventually(reported).WithTimeout(soon).Should(And(Not(BeNil()), HaveField("Message", "503 Service Unavailable")))
 		Consistently(func(g Gomega) {
 			g.Expect(c.killed(ctx)).To(BeFalse())
 			g.Expect(condition(get(ctx, g, c.App), v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue))
 		}).WithTimeout(6 * time.Second).WithPolling(500 * time.Millisecond).Should(Succeed())
 		c.ask(ctx, http.MethodPost, "/health/on")
-		Eventually(reported).WithTimeout(10 * time.Second).Should(HaveField("Message", "200 OK"))
+		Eventually(reported).WithTimeout(soon).Should(HaveField("Message", "200 OK"))
 	})
 
 	It("by the manager go on with the next manager", Serial, func(ctx SpecContext) {
@@ -332,7 +341,7 @@ var _ = Describe("Health checks", func() {
 		task := c.task(ctx)
 		Expect(podReady(&task)).To(BeTrue(), "what was found last stands")
 		managers(ctx, 1)
-		Eventually(func() bool { return c.killed(ctx) }).WithTimeout(30 * time.Second).Should(BeTrue())
+		Eventually(func() bool { return c.killed(ctx) }).WithTimeout(soon).Should(BeTrue())
 		eventuallyReady(ctx, c.App)
 	})
 })

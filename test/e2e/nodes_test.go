@@ -66,7 +66,7 @@ var _ = Describe("Nodes", Serial, func() {
 		By("replacing at once what does not wait")
 		runsElsewhere(ctx, now, lost)
 		AddReportEntry("replaced, at once, after the node counted as lost", time.Since(noticed).Round(100*time.Millisecond).String())
-		Eventually(func() []types.UID { return uidsOf(pods(ctx, now)) }).WithTimeout(30*time.Second).
+		Eventually(func() []types.UID { return uidsOf(pods(ctx, now)) }).WithTimeout(soon).
 			ShouldNot(ContainElement(before["now"].UID), "what is given up is still listed")
 
 		By("replacing later what waits a while")

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -80,7 +79,7 @@ var _ = Describe("Constraints", Serial, func() {
 				g.Expect(ready).NotTo(BeNil())
 				g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonWaiting))
 				g.Expect(ready.Message).To(And(ContainSubstring("1 waiting for the scheduler"), ContainSubstring("anti-affinity")))
-			}).WithTimeout(30 * time.Second).Should(Succeed())
+			}).WithTimeout(soon).Should(Succeed())
 			Expect(perNode(ctx, app)).To(Equal(want), app.Name)
 		}
 
@@ -95,7 +94,7 @@ var _ = Describe("Constraints", Serial, func() {
 		change(ctx, cluster, func(s *v1alpha1.AppSpec) { setEnv(s, "RELEASE", "2") })
 		for app, want := range map[*v1alpha1.App][]int{unique: {1, 1, 1}, grouped: {2, 3}, cluster: {3}} {
 			eventuallyReady(ctx, app)
-			Eventually(func() int { return len(pods(ctx, app)) }).WithTimeout(20 * time.Second).Should(BeEquivalentTo(*app.Spec.Instances))
+			Eventually(func() int { return len(pods(ctx, app)) }).WithTimeout(soon).Should(BeEquivalentTo(*app.Spec.Instances))
 			Expect(perNode(ctx, app)).To(Equal(want), app.Name)
 		}
 		Expect(uids(ctx, unique)).NotTo(ContainElements(before))
@@ -129,12 +128,12 @@ var _ = Describe("Constraints", Serial, func() {
 		}
 
 		By("giving a node its attribute later")
-		Eventually(func() []string { return nodesOf(ctx, like) }).WithTimeout(20 * time.Second).Should(Equal([]string{private[0]}))
+		Eventually(func() []string { return nodesOf(ctx, like) }).WithTimeout(soon).Should(Equal([]string{private[0]}))
 		Eventually(func(g Gomega) {
 			ready := condition(get(ctx, g, nowhere), v1alpha1.ConditionReady)
 			g.Expect(ready).NotTo(BeNil())
 			g.Expect(ready.Message).To(And(ContainSubstring("1 waiting for the scheduler"), ContainSubstring("node affinity")))
-		}).WithTimeout(20 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 		labelNode(ctx, public, rack, ptr.To("rack-2"))
 		eventuallyReady(ctx, like)
 		Expect(nodesOf(ctx, like)).To(Equal([]string{private[0], public}))
@@ -149,7 +148,7 @@ var _ = Describe("Constraints", Serial, func() {
 					g.Expect(key).NotTo(HavePrefix(v1alpha1.NodeMatchPrefix), name)
 				}
 			}
-		}).WithTimeout(30 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 	})
 
 	It("refuse what they can't promise, with the reason", func(ctx SpecContext) {
@@ -159,7 +158,7 @@ var _ = Describe("Constraints", Serial, func() {
 			g.Expect(stalled).NotTo(BeNil())
 			g.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonInvalid))
 			g.Expect(stalled.Message).To(ContainSubstring(`spec.constraints[0].value: the regular expression has "&&": intersections of classes are Java-only`))
-		}).WithTimeout(10 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 		Expect(pods(ctx, app)).To(BeEmpty())
 		app = web(namespace, "look-ahead", 1)
 		app.Spec.Constraints = []v1alpha1.Constraint{constraint("rack", "LIKE", "a(?!b)")}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -45,7 +44,7 @@ var _ = Describe("The policy about access to nodes", func() {
 		forbid(ctx, app, v1alpha1.AllowHostPathLabel)
 		out, err = tool(ctx, "kubectl", "scale", "apps.kdcos.io/exploit", "-n", namespace, "--replicas=2")
 		Expect(err).NotTo(HaveOccurred(), out)
-		Eventually(func() int { return len(uids(ctx, app)) }).WithTimeout(30 * time.Second).Should(Equal(2))
+		Eventually(func() int { return len(uids(ctx, app)) }).WithTimeout(soon).Should(Equal(2))
 		eventuallyReady(ctx, app)
 		app.Spec.Cmd = ptr.To("sleep 9")
 		Expect(k8s.Update(ctx, app)).To(MatchError(ContainSubstring(hostaccess.PolicyName)))
@@ -105,7 +104,7 @@ func read(ctx SpecContext, app *v1alpha1.App, name string) string {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(code).To(Equal(200))
 		body = text
-	}).WithContext(ctx).WithTimeout(20 * time.Second).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(soon).Should(Succeed())
 	return body
 }
 
@@ -130,7 +129,7 @@ func allow(ctx SpecContext, app *v1alpha1.App, labels ...string) {
 			return k8s.Create(ctx, app)
 		}
 		return k8s.Update(ctx, app)
-	}).WithContext(ctx).WithTimeout(10 * time.Second).Should(Succeed())
+	}).WithContext(ctx).WithTimeout(soon).Should(Succeed())
 	eventuallyReady(ctx, app)
 }
 
@@ -142,7 +141,7 @@ func forbid(ctx SpecContext, app *v1alpha1.App, label string) {
 		other := &v1alpha1.App{Spec: *app.Spec.DeepCopy()}
 		other.Namespace, other.Name = app.Namespace, "probe"
 		return k8s.Create(ctx, other, client.DryRunAll)
-	}).WithContext(ctx).WithTimeout(10 * time.Second).ShouldNot(Succeed())
+	}).WithContext(ctx).WithTimeout(soon).ShouldNot(Succeed())
 }
 
 func setLabel(ctx SpecContext, namespace, label, value string) {

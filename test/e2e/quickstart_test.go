@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -53,7 +52,7 @@ var _ = Describe("The quick start", func() {
 		Eventually(func() bool {
 			now := uids(ctx, app)
 			return len(now) == 1 && now[0] != before[0]
-		}).WithTimeout(30 * time.Second).Should(BeTrue())
+		}).WithTimeout(soon).Should(BeTrue())
 		eventuallyReady(ctx, app)
 		out, err = tool(ctx, "kubectl-kdcos", "versions", "/hello_world")
 		Expect(err).NotTo(HaveOccurred())

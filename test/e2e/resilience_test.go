@@ -40,7 +40,7 @@ var _ = Describe("Failures", Serial, func() {
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
 			g.Expect(pod.Status.ContainerStatuses[0].RestartCount).To(BeEquivalentTo(1))
 			g.Expect(podReady(pod)).To(BeTrue())
-		}).WithTimeout(30 * time.Second).Should(Succeed())
+		}).WithTimeout(soon).Should(Succeed())
 		managers(ctx, 1)
 		Eventually(func(g Gomega) {
 			failure := get(ctx, g, app).Status.LastTaskFailure

@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -59,4 +60,14 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	var nodes corev1.NodeList
 	Expect(k8s.List(ctx, &nodes)).To(Succeed())
 	Expect(nodes.Items).NotTo(BeEmpty())
+})
+
+// What failed is said once more at the end, where those look who keep but the
+// last lines.
+var _ = ReportAfterSuite("what failed", func(report Report) {
+	for _, spec := range report.SpecReports {
+		if spec.Failed() {
+			_, _ = fmt.Fprintf(os.Stderr, "%s\n%s\n%s\n", spec.FullText(), spec.FailureLocation(), spec.FailureMessage())
+		}
+	}
 })

@@ -41,7 +41,7 @@ Packets of UDP to the same ports come back, with the name of the host before the
 Environment of the server:
   PORTS          ports to listen on beside 80, separated by commas, where -listen is not given
   START_DELAY    time before it listens, such as 5s
-  READY_AFTER    time before /health answers 200
+  READY_AFTER    time before /health answers 200, where it is not switched on before
   EXIT_AFTER     time after which it ends by itself, with EXIT_CODE (0)
   DRAIN_SECONDS  time it goes on serving after SIGTERM, in seconds (1)
 `

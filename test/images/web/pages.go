@@ -21,7 +21,9 @@ import (
 type app struct {
 	started time.Time
 	sick    atomic.Bool
-	exit    func(code int)
+	// switched says that health was set, and READY_AFTER counts no longer.
+	switched atomic.Bool
+	exit     func(code int)
 
 	// requests are those that came in so far.
 	requests *requests
@@ -125,7 +127,7 @@ func answerCode(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) health(w http.ResponseWriter, _ *http.Request) {
-	if a.sick.Load() || time.Since(a.started) < duration("READY_AFTER", 0) {
+	if a.sick.Load() || !a.switched.Load() && time.Since(a.started) < duration("READY_AFTER", 0) {
 		http.Error(w, "sick", http.StatusServiceUnavailable)
 		return
 	}
@@ -136,6 +138,7 @@ func (a *app) setHealth(w http.ResponseWriter, r *http.Request) {
 	switch state := r.PathValue("state"); state {
 	case "on", "off":
 		a.sick.Store(state == "off")
+		a.switched.Store(true)
 		fmt.Fprintln(w, "health is", state)
 	default:
 		http.Error(w, "health is on or off", http.StatusNotFound)

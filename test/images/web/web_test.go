@@ -91,6 +91,12 @@ func TestReadyAfter(t *testing.T) {
 			t.Errorf("health after %s: %d, want %d", started, w.Code, want)
 		}
 	}
+	a := newApp(time.Now())
+	a.switched.Store(true)
+	w := httptest.NewRecorder()
+	if a.health(w, nil); w.Code != http.StatusOK {
+		t.Errorf("health once switched on: %d", w.Code)
+	}
 }
 
 func TestAddresses(t *testing.T) {
