@@ -62,6 +62,8 @@ const (
 	ReasonWaiting = "Waiting"
 	// ReasonImagePull: an image can't be pulled.
 	ReasonImagePull = "ImagePull"
+	// ReasonNotStarting: a node can't start a task, for what it needs is not there, such as a Secret.
+	ReasonNotStarting = "NotStarting"
 	// ReasonBackOff: tasks fail, and the next launch waits for the back-off delay.
 	ReasonBackOff = "BackOff"
 	// ReasonUnreachable: an instance is on a node that does not answer, and waits for it.

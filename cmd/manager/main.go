@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -99,6 +100,10 @@ func (s *settings) flags(set *flag.FlagSet) {
 	w := &s.controllers.Workload
 	set.StringVar(&w.RootNamespace, "root-namespace", w.RootNamespace, "Namespace of apps without a group.")
 	set.StringVar(&w.GPUResource, "gpu-resource", w.GPUResource, "Extended resource that counts GPUs.")
+	set.StringVar(&w.BaseImage, "base-image", w.BaseImage, "Image that apps without an image run on; without it they are refused.")
+	set.StringVar(&w.FetcherImage, "fetcher-image", w.FetcherImage, "Image of kdcos, whose fetcher gets files for tasks; without it, apps that fetch any are refused.")
+	networks(set, "fetch-allow", "Network (CIDR) that files may be fetched from although the fetcher would refuse it; may be repeated.", &w.FetchAllowed)
+	networks(set, "fetch-forbid", "Network (CIDR) that no file is fetched from, such as that of nodes; may be repeated.", &w.FetchForbidden)
 	set.StringVar(&w.HomeRegion, "home-region", w.HomeRegion, "Region of apps whose constraints name no region and no zone; empty lets them run in any.")
 	set.Func("host-ports", fmt.Sprintf("Ports for apps on the host network that ask for any, as FIRST-LAST. (default %d-%d)",
 		w.HostPorts.First, w.HostPorts.Last), func(v string) error { return parsePortRange(v, &w.HostPorts) })
@@ -112,6 +117,14 @@ func (s *settings) flags(set *flag.FlagSet) {
 		return nil
 	})
 	s.logging.BindFlags(set)
+}
+
+func networks(set *flag.FlagSet, name, usage string, list *[]string) {
+	set.Func(name, usage, func(v string) error {
+		_, err := netip.ParsePrefix(v)
+		*list = append(*list, v)
+		return err
+	})
 }
 
 func (s *settings) metrics() server.Options {

@@ -114,21 +114,24 @@ func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
 		return rollout.Lost
 	case unreachable:
 		return rollout.Unreachable
-	case task == nil:
-		return rollout.Staging
-	case heldBack(task):
+	case heldBack(task), heldBack(failedFetch(pod)):
 		return rollout.Failing
-	case task.State.Running == nil:
+	case task == nil || task.State.Running == nil:
 		return rollout.Staging
 	}
 	return rollout.Running
 }
 
-// heldBack says that the kubelet waits before it starts the task again. It does
-// so from the second end on, and says it ten seconds later or more.
-func heldBack(task *corev1.ContainerStatus) bool {
-	return task.State.Waiting != nil && task.State.Waiting.Reason == "CrashLoopBackOff" ||
-		task.State.Terminated != nil && task.RestartCount > 0
+// heldBack says that the kubelet waits before it starts the container again. It
+// does so from the second end on, and says it ten seconds later or more.
+func heldBack(c *corev1.ContainerStatus) bool {
+	switch {
+	case c == nil:
+		return false
+	case c.State.Terminated != nil:
+		return c.RestartCount > 0
+	}
+	return c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff"
 }
 
 // overdue says that a pod should have started by now, or that one on a lost
@@ -164,22 +167,62 @@ func (o *observed) due(pod *corev1.Pod) time.Time {
 // cannotStart says that the kubelet tried to start the task and failed: that a
 // container is still being made, or an image pulled, is no failure.
 func cannotStart(pod *corev1.Pod) bool {
-	task := taskStatus(pod)
-	if task == nil || task.State.Waiting == nil {
+	w := waitsFor(pod)
+	if w == nil {
 		return false
 	}
-	switch task.State.Waiting.Reason {
-	case "", "ContainerCreating", "PodInitializing", "CrashLoopBackOff":
+	switch w.Reason {
+	case "ContainerCreating", "PodInitializing":
+		return settingUp(pod)
+	case "", "CrashLoopBackOff":
 		return false
 	}
 	return true
 }
 
+// settingUp says that the node has not yet what a pod needs before any container
+// of it: volumes and an address.
+func settingUp(pod *corev1.Pod) bool {
+	c := podCondition(pod, corev1.PodReadyToStartContainers)
+	return c != nil && c.Status == corev1.ConditionFalse
+}
+
+// waitsFor is what the kubelet waits for before the task runs, nil if it does not:
+// the container that fetches files comes first.
+func waitsFor(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	if fetch := statusOf(pod.Status.InitContainerStatuses, workload.FetchContainerName); fetch != nil && fetch.State.Waiting != nil {
+		return fetch.State.Waiting
+	}
+	if task := taskStatus(pod); task != nil {
+		return task.State.Waiting
+	}
+	return nil
+}
+
 // taskStatus is the status of the container that runs the task, nil before there is one.
 func taskStatus(pod *corev1.Pod) *corev1.ContainerStatus {
-	for i := range pod.Status.ContainerStatuses {
-		if pod.Status.ContainerStatuses[i].Name == workload.ContainerName {
-			return &pod.Status.ContainerStatuses[i]
+	return statusOf(pod.Status.ContainerStatuses, workload.ContainerName)
+}
+
+// failedFetch is the status of the container that fetches files, if it failed
+// and has not succeeded since.
+func failedFetch(pod *corev1.Pod) *corev1.ContainerStatus {
+	fetch := statusOf(pod.Status.InitContainerStatuses, workload.FetchContainerName)
+	switch {
+	case fetch == nil:
+		return nil
+	case fetch.State.Terminated != nil && fetch.State.Terminated.ExitCode != 0:
+		return fetch
+	case fetch.State.Terminated == nil && fetch.LastTerminationState.Terminated != nil:
+		return fetch
+	}
+	return nil
+}
+
+func statusOf(statuses []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
+	for i := range statuses {
+		if statuses[i].Name == name {
+			return &statuses[i]
 		}
 	}
 	return nil
@@ -248,6 +291,10 @@ func earlier(a, b time.Time) time.Time {
 // is an end like any other: apps are there to run.
 func lastEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	task := taskStatus(pod)
+	if fetch := failedFetch(pod); fetch != nil {
+		// In Mesos, too, the task has failed then.
+		task = fetch
+	}
 	if task == nil {
 		return nil
 	}

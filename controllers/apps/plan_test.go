@@ -4,6 +4,7 @@
 package apps
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,55 @@ func terminated(code, restarts int32) func(*corev1.Pod) {
 		task := &p.Status.ContainerStatuses[0]
 		task.RestartCount = restarts
 		task.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error", FinishedAt: metav1.NewTime(noon)}}
+	}
+}
+
+// fetching is a pod whose files are being fetched: how that goes now and how it ended last.
+func fetching(now, last corev1.ContainerState) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		waiting("PodInitializing", "")(p)
+		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: workload.FetchContainerName, State: now, LastTerminationState: last}}
+	}
+}
+
+// Files that can't be fetched are a failure of the task, until they can.
+func TestFetching(t *testing.T) {
+	exited := func(code int32) corev1.ContainerState {
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Message: "fetch http://a/b: 404", FinishedAt: metav1.NewTime(noon)}}
+	}
+	waits := func(reason string) corev1.ContainerState {
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "no such image"}}
+	}
+	running, none := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, corev1.ContainerState{}
+	for name, c := range map[string]struct {
+		now, last   corev1.ContainerState
+		condition   rollout.Condition
+		ends, pulls bool
+	}{
+		"running":               {running, none, rollout.Staging, false, false},
+		"without an image":      {waits("ImagePullBackOff"), none, rollout.Staging, false, true},
+		"failed":                {exited(1), none, rollout.Staging, true, false},
+		"held back":             {waits("CrashLoopBackOff"), exited(1), rollout.Failing, true, false},
+		"running again":         {running, exited(1), rollout.Staging, true, false},
+		"done":                  {exited(0), none, rollout.Staging, false, false},
+		"done at a further try": {exited(0), exited(1), rollout.Staging, false, false},
+	} {
+		p := pod("new", fetching(c.now, c.last))
+		if got := seen(1).instance(&p).Condition; got != c.condition {
+			t.Errorf("%s: condition %v", name, got)
+		}
+		if end := lastEnd(&p); (end != nil) != c.ends || end != nil && !strings.Contains(describeEnd(end), "404") {
+			t.Errorf("%s: ended %v", name, end)
+		}
+		if cannotStart(&p) != c.pulls {
+			t.Errorf("%s: cannot start %t", name, !c.pulls)
+		}
+	}
+	p := pod("new", func(p *corev1.Pod) {
+		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: workload.FetchContainerName, State: exited(0), LastTerminationState: exited(1)}}
+	})
+	if got := seen(1).instance(&p); got.Condition != rollout.Running || !got.Healthy || lastEnd(&p) != nil {
+		t.Errorf("running: %v", got)
 	}
 }
 

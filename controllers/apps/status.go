@@ -128,17 +128,27 @@ func (t *tally) whyStaging(o *observed, pod *corev1.Pod) {
 		t.because(v1alpha1.ReasonWaiting, "waiting for the scheduler: "+words)
 		return
 	}
-	task := taskStatus(pod)
-	if task != nil && task.State.Terminated != nil {
-		t.failing++
-		t.because(v1alpha1.ReasonBackOff, "ended and about to start again: "+describeEnd(task.State.Terminated))
+	for _, c := range []*corev1.ContainerStatus{taskStatus(pod), failedFetch(pod)} {
+		if c != nil && c.State.Terminated != nil {
+			t.failing++
+			t.because(v1alpha1.ReasonBackOff, "ended and about to start again: "+describeEnd(c.State.Terminated))
+			return
+		}
+	}
+	w := waitsFor(pod)
+	if files := workload.SecretFiles(&o.app.Spec); len(files) > 0 && w != nil && w.Message == "" && settingUp(pod) {
+		// The kubelet says no more than that it is at it, for as long as one is missing.
+		t.because(v1alpha1.ReasonNotStarting, fmt.Sprintf("being set up by the node, which needs the Secret %s with the key %q", strings.Join(files, ", "), workload.SecretKey))
 		return
 	}
-	if task == nil || task.State.Waiting == nil || task.State.Waiting.Message == "" {
+	if w == nil || w.Message == "" {
 		return
 	}
-	t.because(v1alpha1.ReasonImagePull, "not starting: "+task.State.Waiting.Reason+": "+
-		strings.ReplaceAll(task.State.Waiting.Message, pod.Name, "the pod"))
+	reason := v1alpha1.ReasonImagePull
+	if w.Reason == "CreateContainerConfigError" || w.Reason == "CreateContainerError" || w.Reason == "RunContainerError" {
+		reason = v1alpha1.ReasonNotStarting
+	}
+	t.because(reason, "not starting: "+w.Reason+": "+strings.ReplaceAll(w.Message, pod.Name, "the pod"))
 }
 
 // started says that a task is past its start: it once passed its health check.
@@ -200,7 +210,7 @@ func (t *tally) explain(app *v1alpha1.App, n int32) (reason, message string) {
 // problems are the reasons why instances do not run, the worst first. The last
 // is none: what only needs its time.
 var problems = []string{
-	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonWaiting, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy, "",
+	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonNotStarting, v1alpha1.ReasonWaiting, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy, "",
 }
 
 // most says what is said most, and how often; a few of many things are enough.
@@ -303,8 +313,8 @@ func (o *observed) failure(pod *corev1.Pod) (message string, at metav1.Time) {
 	case end != nil && end.ExitCode != 0:
 		return describeEnd(end), end.FinishedAt
 	case o.condition(pod) == rollout.Staging && o.overdue(pod):
-		waiting := taskStatus(pod).State.Waiting
-		return fmt.Sprintf("did not start within %s: %s: %s", o.settings.TaskLaunchTimeout, waiting.Reason, waiting.Message), metav1.NewTime(o.due(pod))
+		w := waitsFor(pod)
+		return fmt.Sprintf("did not start within %s: %s: %s", o.settings.TaskLaunchTimeout, w.Reason, w.Message), metav1.NewTime(o.due(pod))
 	}
 	return "", metav1.Time{}
 }

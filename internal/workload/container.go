@@ -36,22 +36,15 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, fl
 	}
 	c := corev1ac.Container().
 		WithName(ContainerName).
-		WithImage(spec.Container.Docker.Image).
+		WithImage(image(spec, settings)).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithEnv(env...).
 		WithPorts(containerPorts(ports)...).
 		WithResources(corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits))
-	if ptr.Deref(spec.Container.Docker.ForcePullImage, false) {
+	if hasImage(spec) && ptr.Deref(spec.Container.Docker.ForcePullImage, false) {
 		c.WithImagePullPolicy(corev1.PullAlways)
 	}
-	switch {
-	case spec.Cmd != nil:
-		c.WithCommand("/bin/sh", "-c", escape(*spec.Cmd))
-	case len(spec.Args) > 0:
-		for _, a := range spec.Args {
-			c.WithArgs(escape(a))
-		}
-	}
+	process(c, spec)
 	if err := flags.toContainer(c, spec); err != nil {
 		return nil, err
 	}
@@ -59,6 +52,42 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, fl
 		withProbes(c, &spec.HealthChecks[i], ports)
 	}
 	return c, nil
+}
+
+// hasImage says that the app runs on an image of its own.
+func hasImage(spec *v1alpha1.AppSpec) bool {
+	return spec.Container != nil && spec.Container.Docker != nil
+}
+
+// image is what the app runs on.
+func image(spec *v1alpha1.AppSpec, settings Settings) string {
+	if hasImage(spec) {
+		return spec.Container.Docker.Image
+	}
+	return settings.BaseImage
+}
+
+// process is what runs in the container, and where: an app without an image in
+// its sandbox, one of the Mesos engine too, unless its image says otherwise.
+func process(c *corev1ac.ContainerApplyConfiguration, spec *v1alpha1.AppSpec) {
+	if !hasImage(spec) {
+		c.WithWorkingDir(sandboxPath)
+	}
+	switch {
+	case spec.Cmd != nil && hasImage(spec) && spec.Container.Type == v1alpha1.EngineMesos:
+		c.WithCommand("/bin/sh", "-c", inSandbox, escape(*spec.Cmd))
+	case spec.Cmd != nil:
+		c.WithCommand("/bin/sh", "-c", escape(*spec.Cmd))
+	case hasImage(spec):
+		for _, a := range spec.Args {
+			c.WithArgs(escape(a))
+		}
+	default:
+		// The first of them is the program.
+		for _, a := range spec.Args {
+			c.WithCommand(escape(a))
+		}
+	}
 }
 
 // escape keeps Kubernetes from expanding $(NAME) and from halving $$: in

@@ -42,7 +42,7 @@ func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, sl
 	e.add("MESOS_TASK_ID", fmt.Sprintf("%s.instance-$(%s)._app.1", pathid.Safe(id), podUID))
 	e.add("MARATHON_APP_ID", id)
 	e.add("MARATHON_APP_VERSION", slot.Version)
-	if app.Spec.Container.Type == v1alpha1.EngineDocker {
+	if hasImage(&app.Spec) && app.Spec.Container.Type == v1alpha1.EngineDocker {
 		e.add("MARATHON_APP_DOCKER_IMAGE", escape(app.Spec.Container.Docker.Image))
 	}
 	e.add("MARATHON_APP_RESOURCE_CPUS", double(*app.Spec.Cpus))
@@ -58,7 +58,17 @@ func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, sl
 	}
 	e.ports(ports)
 	for _, v := range own {
-		e.vars = append(e.vars, corev1ac.EnvVar().WithName(v.Name).WithValue(escape(ptr.Deref(v.Value, ""))))
+		set := corev1ac.EnvVar().WithName(v.Name)
+		if v.Secret != nil {
+			name, err := secretNamed(&app.Spec, *v.Secret)
+			if err != nil {
+				return nil, fmt.Errorf("env[%s].secret: %w", v.Name, err)
+			}
+			set.WithValueFrom(corev1ac.EnvVarSource().WithSecretKeyRef(corev1ac.SecretKeySelector().WithName(name).WithKey(SecretKey)))
+		} else {
+			set.WithValue(escape(ptr.Deref(v.Value, "")))
+		}
+		e.vars = append(e.vars, set)
 	}
 	return e.vars, nil
 }

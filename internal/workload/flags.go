@@ -116,14 +116,15 @@ func refusedParameters(d *v1alpha1.DockerContainer) []string {
 	return refused
 }
 
-// readFlags reads what a spec asks for. The spec must have an image.
+// readFlags reads what a spec asks for.
 func readFlags(spec *v1alpha1.AppSpec) (*flags, error) {
 	f := &flags{tty: ptr.Deref(spec.TTY, false), stdin: ptr.Deref(spec.TTY, false)}
 	c := spec.Container
-	// The MESOS engine always ignored it.
-	f.privileged = ptr.Deref(c.Docker.Privileged, false) && c.Type == v1alpha1.EngineDocker
+	if c == nil {
+		return f, f.check(spec)
+	}
 	for i := range c.Volumes {
-		m, err := hostMount(&c.Volumes[i])
+		m, err := readVolume(spec, &c.Volumes[i])
 		if err != nil {
 			return nil, fmt.Errorf("container.volumes[%s]: %w", c.Volumes[i].ContainerPath, err)
 		}
@@ -132,6 +133,11 @@ func readFlags(spec *v1alpha1.AppSpec) (*flags, error) {
 	if err := f.readLinuxInfo(c.LinuxInfo); err != nil {
 		return nil, fmt.Errorf("container.linuxInfo.%w", err)
 	}
+	if c.Docker == nil {
+		return f, f.check(spec)
+	}
+	// The MESOS engine always ignored it.
+	f.privileged = ptr.Deref(c.Docker.Privileged, false) && c.Type == v1alpha1.EngineDocker
 	for i, p := range c.Docker.Parameters {
 		read := parameters[p.Key]
 		if read == nil {

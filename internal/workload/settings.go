@@ -25,6 +25,15 @@ type Settings struct {
 	TaskLaunchTimeout time.Duration
 	// GPUResource is the extended resource that counts GPUs; nvidia.com/gpu if empty.
 	GPUResource string
+	// BaseImage is what apps without an image run on; without it they are refused.
+	BaseImage string
+	// FetcherImage is the image with the program that fetches files: that of kdcos.
+	// Without it, apps that fetch any are refused.
+	FetcherImage string
+	// FetchAllowed are networks (CIDRs) that files may be fetched from although the
+	// fetcher or FetchForbidden would refuse them, FetchForbidden those that no file
+	// is fetched from: of nodes, pods and Services.
+	FetchAllowed, FetchForbidden []string
 	// HomeRegion is the region of Apps whose constraints name no region and no
 	// zone; empty lets them run in any.
 	HomeRegion string

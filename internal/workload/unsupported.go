@@ -5,6 +5,7 @@ package workload
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -19,16 +20,32 @@ import (
 func Unsupported(app *v1alpha1.App, settings Settings) []string {
 	u := &refusals{}
 	s := &app.Spec
-	u.add(len(s.Fetch) > 0, "spec.fetch", "fetching files")
-	u.add(len(s.Secrets) > 0, "spec.secrets", "secrets")
+	for i := range s.Fetch {
+		u.fetch(&s.Fetch[i], fmt.Sprintf("spec.fetch[%d]", i))
+	}
+	if len(s.Fetch) > 0 && settings.FetcherImage == "" {
+		*u = append(*u, "spec.fetch: the manager was not told the image of the fetcher: set its flag --fetcher-image")
+	}
+	u.secrets(app, settings)
 	u.add(len(s.Dependencies) > 0, "spec.dependencies", "dependencies")
-	for i := range s.Env {
-		u.add(s.Env[i].Secret != nil, fmt.Sprintf("spec.env[%s].secret", s.Env[i].Name), "secrets")
+	if image(s, settings) == "" {
+		*u = append(*u, "spec.container.docker.image: apps without an image run on a base image, and the manager was told none: set manager.baseImage of the chart")
 	}
 	u.container(s.Container)
 	u.networks(s, settings)
 	u.checks(s)
 	return *u
+}
+
+// fetch refuses what the fetcher would refuse at every start.
+func (u *refusals) fetch(f *v1alpha1.Fetch, field string) {
+	if uri, err := url.Parse(f.URI); err != nil || uri.Scheme != "http" && uri.Scheme != "https" {
+		// The address itself may hold a password.
+		*u = append(*u, field+".uri: only http and https are fetched")
+	}
+	if to := ptr.Deref(f.DestPath, ""); strings.HasPrefix(to, "/") || hasDotDot(to) {
+		*u = append(*u, fmt.Sprintf("%s.destPath: %q is no path in the sandbox: it must not begin with '/' or hold '..'", field, to))
+	}
 }
 
 // refusals are lines "field: what is not supported".
@@ -41,19 +58,17 @@ func (u *refusals) add(is bool, field, what string) {
 }
 
 func (u *refusals) container(c *v1alpha1.Container) {
-	if c == nil || c.Docker == nil {
-		u.add(true, "spec.container.docker.image", "an app without an image")
+	if c == nil {
 		return
 	}
-	*u = append(*u, refusedParameters(c.Docker)...)
-	u.add(c.Docker.PullConfig != nil, "spec.container.docker.pullConfig", "a pull secret")
+	if c.Docker != nil {
+		*u = append(*u, refusedParameters(c.Docker)...)
+	}
 	for i := range c.Volumes {
 		v := &c.Volumes[i]
 		field := fmt.Sprintf("spec.container.volumes[%s]", v.ContainerPath)
-		u.add(v.HostPath != nil && !onHost(v), field+".hostPath", "a relative path of the sandbox")
 		u.add(v.Persistent != nil, field+".persistent", "a persistent volume")
 		u.add(v.External != nil, field+".external", "an external volume")
-		u.add(v.Secret != nil, field+".secret", "secrets")
 	}
 }
 

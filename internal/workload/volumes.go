@@ -23,10 +23,14 @@ const (
 	shmPath     = "/dev/shm"
 )
 
-// mount is a path of the node at a path of the container.
+// mount is a path of the node, one in the sandbox, or the value of a Secret, at
+// a path of the container.
 type mount struct {
-	hostPath, path string
-	readOnly       bool
+	hostPath, inSandbox string
+	// secret is the name of the Secret.
+	secret   string
+	path     string
+	readOnly bool
 }
 
 // onHost says whether a volume is a path of the node.
@@ -34,13 +38,26 @@ func onHost(v *v1alpha1.Volume) bool {
 	return v.HostPath != nil && strings.HasPrefix(*v.HostPath, "/")
 }
 
-// hostMount reads a volume that is a path of the node. One that is not there
-// is made by the container runtime, as Docker did.
-func hostMount(v *v1alpha1.Volume) (mount, error) {
-	if !onHost(v) {
-		return mount{}, fmt.Errorf("only an absolute hostPath is supported")
+// readVolume reads a volume: a secret, or a hostPath, which is one of the node
+// or, if it is relative, of the sandbox. What is not there is made as a directory.
+func readVolume(spec *v1alpha1.AppSpec, v *v1alpha1.Volume) (mount, error) {
+	if v.Secret != nil {
+		name, err := secretNamed(spec, *v.Secret)
+		if err != nil {
+			return mount{}, err
+		}
+		m, err := newMount("", v.ContainerPath, true)
+		m.secret = name
+		return m, err
 	}
-	return newMount(*v.HostPath, v.ContainerPath, v.Mode == v1alpha1.VolumeReadOnly)
+	if v.HostPath == nil {
+		return mount{}, fmt.Errorf("only a hostPath and a secret are supported")
+	}
+	m, err := newMount(*v.HostPath, v.ContainerPath, v.Mode == v1alpha1.VolumeReadOnly)
+	if err == nil && !onHost(v) {
+		m.hostPath, m.inSandbox = "", path.Clean(*v.HostPath)
+	}
+	return m, err
 }
 
 // addVolume reads a volume as docker writes it: /of/node:/in/container[:ro|rw].
@@ -81,7 +98,7 @@ func newMount(hostPath, containerPath string, readOnly bool) (mount, error) {
 // checkMounts refuses two volumes at one path, which the API server would
 // refuse with the names of our making.
 func checkMounts(mounts []mount, shm bool) error {
-	seen := map[string]bool{shmPath: shm}
+	seen := map[string]bool{shmPath: shm, sandboxPath: true}
 	for _, m := range mounts {
 		if seen[m.path] {
 			return fmt.Errorf("container.volumes: there are two volumes at %s", m.path)
@@ -98,10 +115,24 @@ func (f *flags) volumes() ([]*corev1ac.VolumeApplyConfiguration, []*corev1ac.Vol
 	var volumes []*corev1ac.VolumeApplyConfiguration
 	var mounts []*corev1ac.VolumeMountApplyConfiguration
 	for i, m := range f.mounts {
-		name := fmt.Sprintf("host-%d", i)
-		volumes = append(volumes, corev1ac.Volume().WithName(name).
-			WithHostPath(corev1ac.HostPathVolumeSource().WithPath(m.hostPath)))
-		at := corev1ac.VolumeMount().WithName(name).WithMountPath(m.path)
+		at := corev1ac.VolumeMount().WithMountPath(m.path)
+		switch {
+		case m.secret != "":
+			// A file by itself does not follow the Secret: what a task has is
+			// what it was launched with, as it was.
+			at.WithName(fmt.Sprintf("secret-%d", i)).WithSubPath(SecretKey)
+			volumes = append(volumes, corev1ac.Volume().WithName(*at.Name).WithSecret(corev1ac.SecretVolumeSource().
+				WithSecretName(m.secret).WithItems(corev1ac.KeyToPath().WithKey(SecretKey).WithPath(SecretKey))))
+		case m.hostPath != "":
+			at.WithName(fmt.Sprintf("host-%d", i))
+			volumes = append(volumes, corev1ac.Volume().WithName(*at.Name).
+				WithHostPath(corev1ac.HostPathVolumeSource().WithPath(m.hostPath)))
+		default:
+			at.WithName(sandboxVolume)
+			if m.inSandbox != "." {
+				at.WithSubPath(m.inSandbox)
+			}
+		}
 		if m.readOnly {
 			at.WithReadOnly(true)
 		}

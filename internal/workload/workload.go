@@ -58,8 +58,13 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
-	spec := corev1ac.PodSpec().
-		WithContainers(container).
+	spec := corev1ac.PodSpec()
+	if usesSandbox(&app.Spec, string(raw), flags.mounts) {
+		if err := addSandbox(spec, container, &app.Spec, settings); err != nil {
+			return nil, err
+		}
+	}
+	spec.WithContainers(container).
 		WithRestartPolicy(corev1.RestartPolicyAlways).
 		WithTerminationGracePeriodSeconds(gracePeriod(&app.Spec)).
 		WithEnableServiceLinks(false).
@@ -73,15 +78,10 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
 	}
 	flags.toPod(spec)
-	annotations := map[string]string{
-		v1alpha1.VersionAnnotation: slot.Version,
-		v1alpha1.SpecAnnotation:    string(raw),
-		// The cluster autoscaler keeps nodes with pods of controllers it does not know.
-		"cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+	if err := addPullSecret(spec, &app.Spec); err != nil {
+		return nil, err
 	}
-	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
-		annotations[v1alpha1.IDAnnotation] = id
-	}
+	annotations := annotations(app, slot, string(raw))
 	if checks := managerChecks(&app.Spec, ports); len(checks) > 0 {
 		raw, err := json.Marshal(checks)
 		if err != nil {
@@ -99,6 +99,19 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		WithAnnotations(annotations).
 		WithOwnerReferences(owner(app)).
 		WithSpec(spec), nil
+}
+
+func annotations(app *v1alpha1.App, slot Slot, spec string) map[string]string {
+	all := map[string]string{
+		v1alpha1.VersionAnnotation: slot.Version,
+		v1alpha1.SpecAnnotation:    spec,
+		// The cluster autoscaler keeps nodes with pods of controllers it does not know.
+		"cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+	}
+	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
+		all[v1alpha1.IDAnnotation] = id
+	}
+	return all
 }
 
 // PodName is the name of the pod in a slot: a function of the App's uid, its

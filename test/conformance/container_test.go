@@ -144,7 +144,7 @@ var container = section{title: "Containers", about: "Fields of `container`.", ro
 	kept("container.docker.parameters[].key", "a long name, see below").by("parameters that a pod can't have are stalled", "parameters of the MESOS engine are refused"),
 	kept("container.docker.parameters[].value", "taken as it is").by("parameters of the process"),
 	notYet("container.docker.pullConfig", "credentials of a registry").by("pullConfig is stalled", "pullConfig of the DOCKER engine is refused"),
-	notYet("container.docker.pullConfig.secret", "").by("pullConfig is stalled"),
+	kept("container.docker.pullConfig.secret", "a Secret of Kubernetes' type for registries").by("pullConfig is what the image is pulled with"),
 	refused("container.docker.credential", "long gone from Marathon, which refused it, too").by("credential is refused"),
 	kept("container.linuxInfo.seccomp.profileName", "a profile of the node, below the kubelet's directory; not with `unconfined`").by("a seccomp profile is one of the node", "seccomp is a profile or unconfined"),
 	differs("container.linuxInfo.seccomp.unconfined", "where the namespace [allows it](../policy.md)").
@@ -291,8 +291,9 @@ var (
 		w.refuses(`"id": "x", `+ucr+`, "parameters": [{"key": "hostname", "value": "x"}]}}`, "/container/docker/parameters", "must be empty")
 		w.refuses(`"id": "x", "container": {"docker": {"image": "a", "parameters": [{"key": "", "value": "x"}]}}`, "/container/docker/parameters(0)/key", "error.minLength")
 	})
-	_ = behaviour("pullConfig is stalled", func(w *watcher) {
-		w.stalls(`"id": "pull-config", "secrets": {"p": {"source": "/p"}}, `+ucr+`, "pullConfig": {"secret": "p"}}}`, "spec.container.docker.pullConfig")
+	_ = behaviour("pullConfig is what the image is pulled with", func(w *watcher) {
+		a := w.run(`"id": "pull-config", "secrets": {"p": {"source": "registry"}}, ` + ucr + `, "pullConfig": {"secret": "p"}}}`)
+		w.Expect(a.pod().Spec.ImagePullSecrets).To(HaveExactElements(HaveField("Name", "registry")))
 	})
 	_ = behaviour("pullConfig of the DOCKER engine is refused", func(w *watcher) {
 		w.refuses(`"id": "x", "secrets": {"p": {"source": "/p"}}, "container": {"docker": {"image": "a", "pullConfig": {"secret": "p"}}}`,
@@ -326,8 +327,8 @@ var (
 )
 
 var volumes = section{title: "Volumes", about: "Fields of `container.volumes[]`.", rows: []row{
-	differs("container.volumes[].hostPath", "a path of the node, where the namespace [allows it](../policy.md). Relative ones, of the sandbox, are not there yet").
-		by("a host path is one of the node", "what reaches into the node needs a label of the namespace", "volumes are stalled"),
+	differs("container.volumes[].hostPath", "a path of the node, where the namespace [allows it](../policy.md); a relative one is of the sandbox").
+		by("a host path is one of the node", "what reaches into the node needs a label of the namespace", "a relative host path is one of the sandbox"),
 	kept("container.volumes[].containerPath", "relative ones are below `/mnt/mesos/sandbox`").by("a host path is one of the node"),
 	kept("container.volumes[].mode", "`RO` or `RW`").by("a host path is one of the node"),
 	kept("container.volumes", "").by("a host path is one of the node"),
@@ -344,7 +345,7 @@ var volumes = section{title: "Volumes", about: "Fields of `container.volumes[]`.
 	notYet("container.volumes[].external.shared", "").by("volumes are stalled"),
 	notYet("container.volumes[].external.options", "").by("volumes are stalled", "external volumes are held to Marathon's rules"),
 	notYet("container.volumes[].external.options.pluginName", "and `capability`, `nodeStageSecret`, `nodePublishSecret`, `volumeContext`").by("volumes are stalled"),
-	notYet("container.volumes[].secret", "").by("secrets are stalled"),
+	kept("container.volumes[].secret", "a file, also with the DOCKER engine").by("secrets are files"),
 }}
 
 var (
@@ -354,9 +355,13 @@ var (
 		w.Expect(seen.mount("/absolute")).To(MatchRegexp(`/absolute \S+ ro[, ]`))
 		w.Expect(seen.mount("/mnt/mesos/sandbox/relative")).To(MatchRegexp(`/relative \S+ rw[, ]`))
 	})
+	_ = behaviour("a relative host path is one of the sandbox", func(w *watcher) {
+		w.run(`"id": "relative-path", "cmd": "set -e; echo x > /conf/file; test -e $MESOS_SANDBOX/sub/conf/file; test -x /hello/hello.txt; exec /web",
+			"fetch": [{"uri": "http://` + address(w.run(plain).pod()) + `/files/a.tgz"}], "container": {` + image + `, "volumes": [
+			{"containerPath": "/conf", "hostPath": "sub/conf", "mode": "RW"}, {"containerPath": "/hello", "hostPath": "dir", "mode": "RO"}]}`)
+	})
 	_ = behaviour("volumes are stalled", func(w *watcher) {
 		for name, members := range map[string]string{
-			"relative":   `"containerPath": "a", "hostPath": "b", "mode": "RW"`,
 			"persistent": `"containerPath": "data", "mode": "RW", "persistent": {"type": "mount", "size": 10, "maxSize": 20, "profileName": "p", "constraints": [["path", "LIKE", "x"]]}`,
 			"dvdi":       `"containerPath": "/d", "mode": "RW", "external": {"name": "v", "provider": "dvdi", "size": 1, "shared": true, "options": {"dvdi/driver": "pxd"}}`,
 			"csi": `"containerPath": "/c", "mode": "RW", "external": {"name": "v", "provider": "csi", "options": {"pluginName": "p",

@@ -37,15 +37,18 @@ var core = section{title: "What runs", rows: []row{
 	kept("args", "appended to the image's entrypoint, past any shell and with nothing expanded").
 		by("args go to the entrypoint as they are", "cmd and args exclude each other"),
 	kept("neither `cmd` nor `args`", "the image's own command runs").by("without cmd and args the image's command runs"),
-	notYet("container", "an app without an image, which ran in the agent's file system").by("an app without an image is stalled"),
+	differs("container", "an app without an image, which ran in the agent's file system, runs on the base image that the operator names "+
+		"(`manager.baseImage`), in its sandbox. Without one it is an error").by("an app without an image runs on the base image", "ipAddress alone is an app without an image"),
 	differs("user", "with the MESOS engine `root`, `nobody` or a number: an image knows no names of nodes, so others are an error that "+
 		"names the field. With the DOCKER engine the image's user runs, as it did").
 		by("user of the MESOS engine is the user", "user of the DOCKER engine changes nothing", "a user that no image knows is an error"),
 	differs("env", "taken as it is: nothing is expanded. Names are printable ASCII without `=`, and values have at most 256 KiB; others are refused").
 		by("env is taken as it is", "a name of env that no process can have is refused"),
-	notYet("env{}.secret", "secrets").by("secrets are stalled"),
-	notYet("secrets", "secrets, in `env`, in volumes and of registries").by("secrets are stalled"),
-	notYet("secrets{}.source", "the place in the secret store").by("secrets are stalled"),
+	kept("env{}.secret", "the value as it is when the task is launched").by("secrets are variables"),
+	kept("secrets", "in `env`, in volumes and of registries. One that is missing keeps the task from starting until it is there; the App says so").
+		by("secrets are variables", "secrets are files", "a secret that is missing is waited for", "secrets have to be declared"),
+	differs("secrets{}.source", "the path names a [Secret](../app.md#secrets) in the App's namespace. Who may use it is DC/OS' rule of spaces").
+		by("secrets are variables", "secrets of other spaces are refused"),
 	kept("instances", "scaling makes a new version and restarts nothing: a task keeps the version that it was launched under").
 		by("scaling restarts no task"),
 	kept("labels", "any text, told to the task as `MARATHON_APP_LABEL_…`; a change restarts tasks. They are not labels of Kubernetes, "+
@@ -59,15 +62,20 @@ var core = section{title: "What runs", rows: []row{
 	kept("killSelection", "`YOUNGEST_FIRST`, or `OLDEST_FIRST`: which tasks end when there are fewer").by("killSelection says who goes"),
 	refused("executor", "a custom executor needs the Mesos API. `\"\"` and `//cmd` are the command executor, and taken").
 		by("custom executors are refused", "the command executor is taken"),
-	notYet("fetch", "files to have before the start").by("fetch is stalled"),
-	notYet("fetch[].uri", "").by("fetch is stalled"),
-	notYet("fetch[].extract", "").by("fetch is stalled"),
-	notYet("fetch[].executable", "").by("fetch is stalled"),
-	notYet("fetch[].cache", "").by("fetch is stalled"),
-	notYet("fetch[].destPath", "").by("fetch is stalled"),
-	notYet("uris", "read as `fetch`, unpacked by their extension. With `fetch` beside them they are refused, as they were").
-		by("fetch is stalled", "uris and fetch exclude each other"),
-	notYet("the sandbox, `MESOS_SANDBOX`", "a directory of the task's own. There is none, and no such variable").by("there is no sandbox yet"),
+	kept("fetch", "files that are in the sandbox before the task starts; that one can't be fetched is a failure of the task").
+		by("files are there before the start", "a file that can't be fetched is a failure of the task"),
+	differs("fetch[].uri", "`http` and `https`; files of the node, HDFS and others are refused. What may be asked is [limited](../app.md#files)").
+		by("files are there before the start", "what is no http is not fetched"),
+	kept("fetch[].extract", "by the name: tar, gzip, bzip2, xz and zip, in all forms that Mesos knew").by("files are there before the start"),
+	kept("fetch[].executable", "").by("files are there before the start"),
+	differs("fetch[].cache", "nothing is kept on the node for other tasks: each fetches. The archive itself is not in the sandbox, as it was not").
+		by("files are there before the start"),
+	kept("fetch[].destPath", "").by("files are there before the start", "what is no http is not fetched"),
+	kept("uris", "read as `fetch`, unpacked by their extension. With `fetch` beside them they are refused, as they were").
+		by("uris are fetched", "uris and fetch exclude each other"),
+	kept("the sandbox, `MESOS_SANDBOX`", "a directory of the task's own, at `/mnt/mesos/sandbox`").by("a task has a sandbox"),
+	differs("working directory", "that of the image. An app of the MESOS engine with a `cmd`, whose image names none, starts in the sandbox, as it did; "+
+		"one with `args` in `/`").by("a cmd of the MESOS engine starts in the sandbox"),
 	notYet("dependencies", "order between apps. Cycles with itself are refused").by("dependencies are stalled", "an app does not depend on itself"),
 	kept("version", "of a definition is ignored when it is created. Versions are times, kept fifty back: `kubectl kdcos versions` and `rollback`").
 		by("versions are times that a change moves on"),
@@ -161,9 +169,15 @@ var (
 	_ = behaviour("without cmd and args the image's command runs", func(w *watcher) {
 		w.Expect(w.task(plain).Args).To(Equal([]string{"/web"}))
 	})
-	_ = behaviour("an app without an image is stalled", func(w *watcher) {
-		w.stalls(`"id": "imageless", "cmd": "sleep 9", "container": null`, "spec.container.docker.image")
-		w.stalls(`"id": "imageless-mesos", "cmd": "sleep 9", "container": {"type": "MESOS"}`, "spec.container.docker.image")
+	_ = behaviour("an app without an image runs on the base image", func(w *watcher) {
+		for id, container := range map[string]string{"imageless": "null", "imageless-mesos": `{"type": "MESOS"}`} {
+			for kind, process := range map[string]string{"cmd": `"exec /web -listen :8080"`, "args": `["/web", "-listen", ":8080"]`} {
+				a := w.run(`"id": "` + id + "-" + kind + `", "` + kind + `": ` + process + `, "container": ` + container)
+				seen := w.inspectAt(net.JoinHostPort(a.pod().Status.PodIP, "8080"))
+				w.Expect(seen.Dir).To(Equal("/mnt/mesos/sandbox"))
+				w.Expect(seen.Env).NotTo(HaveKey("MARATHON_APP_DOCKER_IMAGE"))
+			}
+		}
 	})
 	_ = behaviour("user of the MESOS engine is the user", func(w *watcher) {
 		for user, uid := range map[string]int{"root": 0, "nobody": 65534, "1234": 1234} {
@@ -190,10 +204,36 @@ var (
 		w.refuses(`"id": "x", "env": {"a=b": ""}`, "/env/a=b", "printable ASCII")
 		w.refuses(`"id": "x", "env": {"": ""}`, "/env/keys(0)", "must not be empty")
 	})
-	_ = behaviour("secrets are stalled", func(w *watcher) {
-		w.stalls(`"id": "secret-env", "env": {"PASSWORD": {"secret": "p"}}, "secrets": {"p": {"source": "/a/b"}}`, "spec.secrets", "spec.env[PASSWORD].secret")
-		w.stalls(`"id": "secret-volume", "secrets": {"p": {"source": "/a/b"}},
-			"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"}, "volumes": [{"containerPath": "p", "secret": "p"}]}`, "spec.secrets", "spec.container.volumes")
+	_ = behaviour("secrets are variables", func(w *watcher) {
+		w.secret("everyones", "a $(b) $$")
+		w.secret(w.namespace+".secret-env.password", "mine")
+		seen := w.task(`"id": "secret-env", "env": {"EVERYONES": {"secret": "e"}, "MINE": {"secret": "m"}},
+			"secrets": {"e": {"source": "everyones"}, "m": {"source": "` + w.namespace + `/secret-env/password"}}`)
+		w.Expect(seen.Env).To(HaveKeyWithValue("EVERYONES", "a $(b) $$"))
+		w.Expect(seen.Env).To(HaveKeyWithValue("MINE", "mine"))
+	})
+	_ = behaviour("secrets are files", func(w *watcher) {
+		w.secret("file", "in a file")
+		w.run(`"id": "secret-files", "secrets": {"f": {"source": "file"}},
+			"cmd": "set -e; read a < /etc/keys/password; test \"$a\" = 'in a file'; read b < password; test \"$b\" = 'in a file'; exec /web",
+			"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"}, "volumes": [
+				{"containerPath": "/etc/keys/password", "secret": "f"}, {"containerPath": "password", "secret": "f"}]}`)
+	})
+	_ = behaviour("a secret that is missing is waited for", func(w *watcher) {
+		variable := w.start(`"id": "secret-missing", "env": {"A": {"secret": "s"}}, "secrets": {"s": {"source": "late"}}`)
+		file := w.start(`"id": "secret-file-missing", "secrets": {"s": {"source": "late"}},
+			"container": {"type": "MESOS", "docker": {"image": "kdcos/web:v1"}, "volumes": [{"containerPath": "/late", "secret": "s"}]}`)
+		variable.says(v1alpha1.ReasonNotStarting, `secret "late" not found`)
+		file.says(v1alpha1.ReasonNotStarting, `needs the Secret late with the key "value"`)
+		w.secret("late", "x")
+		variable.ready()
+		file.ready()
+	})
+	_ = behaviour("secrets of other spaces are refused", func(w *watcher) {
+		w.stalls(`"id": "secret-of-others", "env": {"A": {"secret": "s"}}, "secrets": {"s": {"source": "`+w.namespace+`/others/password"}}`,
+			"spec.secrets[s].source: a secret in the space /"+w.namespace+"/others is for services at")
+	})
+	_ = behaviour("secrets have to be declared", func(w *watcher) {
 		w.refuses(`"id": "x", "env": {"PASSWORD": {"secret": "other"}}`, "/env/PASSWORD/secret", "references an undefined secret")
 	})
 	_ = behaviour("scaling restarts no task", func(w *watcher) {
@@ -267,15 +307,46 @@ var (
 		w.refuses(`"id": "x", "executor": "/opt/executor"`, "/executor", "")
 	})
 	_ = behaviour("the command executor is taken", func(w *watcher) { w.run(`"id": "executor", "executor": "//cmd"`) })
-	_ = behaviour("fetch is stalled", func(w *watcher) {
-		w.stalls(`"id": "fetch", "fetch": [{"uri": "http://a/b.tgz", "extract": false, "executable": true, "cache": true, "destPath": "c"}]`, "spec.fetch")
-		w.stalls(`"id": "uris", "uris": ["http://a/b.tgz"]`, "spec.fetch")
+	_ = behaviour("files are there before the start", func(w *watcher) {
+		from := "http://" + address(w.run(plain).pod()) + "/files/"
+		w.run(`"id": "fetch", "cmd": "set -e; cd $MESOS_SANDBOX; ./bin/start -v; test -x dir/hello.txt; test -e a.tar.gz; test ! -e a.zip; test -e b.tgz; test -e sub/dir/hello.txt; exec /web", "fetch": [
+			{"uri": "` + from + `a.tar.gz"}, {"uri": "` + from + `a.zip", "cache": true}, {"uri": "` + from + `b.tgz", "extract": false},
+			{"uri": "` + from + `a.tar.xz", "destPath": "sub/a.tar.xz"}, {"uri": "` + from + `run.sh", "executable": true, "destPath": "bin/start"}]`)
+	})
+	_ = behaviour("a file that can't be fetched is a failure of the task", func(w *watcher) {
+		a := w.start(`"id": "fetch-fails", "fetch": [{"uri": "http://` + address(w.run(plain).pod()) + `/files/nothing"}]`)
+		a.says(v1alpha1.ReasonBackOff, "/files/nothing: the answer is 404 Not Found")
+		w.Eventually(func() string {
+			if f := a.get().Status.LastTaskFailure; f != nil {
+				return f.Message
+			}
+			return ""
+		}).Should(ContainSubstring("404"))
+	})
+	_ = behaviour("what is no http is not fetched", func(w *watcher) {
+		w.stalls(`"id": "fetch-hdfs", "fetch": [{"uri": "hdfs://a/b"}]`, "spec.fetch[0].uri")
+		w.stalls(`"id": "fetch-file", "fetch": [{"uri": "file:///etc/passwd"}]`, "spec.fetch[0].uri")
+		w.stalls(`"id": "fetch-out", "fetch": [{"uri": "http://a/b", "destPath": "../b"}]`, "spec.fetch[0].destPath")
+		a := w.start(`"id": "fetch-metadata", "fetch": [{"uri": "http://169.254.169.254/latest/meta-data/"}]`)
+		a.says(v1alpha1.ReasonBackOff, "169.254.169.254 is in 169.254.0.0/16: files are not fetched from this network")
+	})
+	_ = behaviour("uris are fetched", func(w *watcher) {
+		from := "http://" + address(w.run(plain).pod()) + "/files/"
+		w.run(`"id": "uris", "cmd": "set -e; cd $MESOS_SANDBOX; test -x dir/hello.txt; test -e run.sh; exec /web", "uris": ["` + from + `a.tgz", "` + from + `run.sh"]`)
 	})
 	_ = behaviour("uris and fetch exclude each other", func(w *watcher) {
 		w.refuses(`"id": "x", "uris": ["http://a"], "fetch": [{"uri": "http://b"}]`, "/uris", "may not be set in conjunction with fetch")
 	})
-	_ = behaviour("there is no sandbox yet", func(w *watcher) {
-		w.Expect(w.task(plain).Env).NotTo(HaveKey("MESOS_SANDBOX"))
+	_ = behaviour("a task has a sandbox", func(w *watcher) {
+		seen := w.task(`"id": "sandbox", "cmd": "set -e; echo x > $MESOS_SANDBOX/file; exec /web"`)
+		w.Expect(seen.Env).To(HaveKeyWithValue("MESOS_SANDBOX", "/mnt/mesos/sandbox"))
+		w.Expect(seen.Dir).To(Equal("/"))
+	})
+	_ = behaviour("a cmd of the MESOS engine starts in the sandbox", func(w *watcher) {
+		a := w.run(`"id": "sandbox-mesos", "cmd": "exec /web -listen :8080", ` + ucr + `}}`)
+		w.Expect(w.inspectAt(net.JoinHostPort(a.pod().Status.PodIP, "8080")).Dir).To(Equal("/mnt/mesos/sandbox"))
+		a = w.run(`"id": "sandbox-args", "args": ["-listen", ":8080"], ` + ucr + `}}`)
+		w.Expect(w.inspectAt(net.JoinHostPort(a.pod().Status.PodIP, "8080")).Dir).To(Equal("/"))
 	})
 	_ = behaviour("dependencies are stalled", func(w *watcher) { w.stalls(`"id": "dependent", "dependencies": ["../other"]`, "spec.dependencies") })
 	_ = behaviour("an app does not depend on itself", func(w *watcher) {
@@ -339,7 +410,7 @@ var environment = section{title: "The environment of a task", column: "variable"
 	kept("user's variables of the same name", "win over all of these").by("the user's variables win"),
 	differs("variables of Kubernetes", "those of Services are left out; `KUBERNETES_SERVICE_HOST` and its like, of the API server, come from every kubelet").
 		by("a Service adds no variables"),
-	notYet("MESOS_SANDBOX", "").by("there is no sandbox yet"),
+	kept("MESOS_SANDBOX", "").by("a task has a sandbox"),
 	refused("other variables of Mesos", "`MESOS_CONTAINER_NAME`, `LIBPROCESS_IP` and so on speak of a Mesos that is not there").by("variables of the app"),
 }}
 

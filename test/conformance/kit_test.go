@@ -330,6 +330,13 @@ func (w *watcher) echoes(address string) {
 
 func second(_ int, err error) error { return err }
 
+// secret makes a Secret that stands for one of DC/OS.
+func (w *watcher) secret(name, value string) {
+	w.t.Helper()
+	object := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, StringData: map[string]string{workload.SecretKey: value}}
+	w.Expect(w.Create(w.t.Context(), object)).To(gomega.Succeed())
+}
+
 // refuses expects that a definition is refused as Marathon did, at a path.
 func (w *watcher) refuses(members, path, message string) {
 	w.t.Helper()

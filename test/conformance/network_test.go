@@ -117,7 +117,7 @@ var (
 		w.onPodNetwork(w.run(`"id": "ip-bridge", "networks": null, ` + ucr + `}}, "ipAddress": {"networkName": "mesos-bridge"}`))
 	})
 	_ = behaviour("ipAddress alone is an app without an image", func(w *watcher) {
-		w.stalls(`"id": "ip-alone", "networks": null, "container": null, "cmd": "sleep 9", "ipAddress": {}`, "spec.container.docker.image")
+		w.onPodNetwork(w.run(`"id": "ip-alone", "networks": null, "container": null, "cmd": "exec /web", "ipAddress": {}`))
 	})
 	_ = behaviour("ipAddress.discovery.ports are port mappings", func(w *watcher) {
 		a := w.run(`"id": "discovery", "networks": null, ` + ucr + `}}, "ipAddress": {"discovery": {"ports": [

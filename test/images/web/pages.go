@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kdcos/kdcos/internal/testkit/archives"
 )
 
 // app is what the pages show.
@@ -95,7 +97,38 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("/answer", answerCode)
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.requests.counts()) })
 	mux.HandleFunc("POST /close", a.closePort)
+	mux.HandleFunc("GET /files/{name}", file)
 	return a.requests.count(mux)
+}
+
+// attacks are made once: a task has little of a processor.
+var attacks = sync.OnceValues(func() ([]archives.Attack, error) { return archives.Attacks(10, 1<<20) })
+
+// file is an archive of the kind that its name says, a script, or an archive
+// that does harm.
+func file(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	if name == "run.sh" {
+		_, _ = io.WriteString(w, "#!/bin/sh\nexit 0\n")
+		return
+	}
+	harmful, err := attacks()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for _, a := range harmful {
+		if a.Name == name {
+			_, _ = w.Write(a.Content)
+			return
+		}
+	}
+	content, err := archives.Hello(name)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	_, _ = w.Write(content)
 }
 
 // closePort stops listening on a port; connections there are stay.
