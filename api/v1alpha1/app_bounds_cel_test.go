@@ -50,6 +50,8 @@ backoffSeconds: 1
 backoffFactor: 1.5
 maxLaunchDelaySeconds: 1
 taskKillGracePeriodSeconds: 1
+drainSeconds: 1
+suspend: true
 unreachableStrategy: {disabled: true, inactiveAfterSeconds: 1, expungeAfterSeconds: 1}
 secrets: [{name: s, source: s}]
 tty: true

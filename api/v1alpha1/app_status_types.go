@@ -87,6 +87,12 @@ type AppStatus struct {
 	// +optional
 	ConfigHash string `json:"configHash,omitempty"`
 
+	// dependenciesMet is the configuration whose dependencies were ready once:
+	// from then on it does not wait for them.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	DependenciesMet string `json:"dependenciesMet,omitempty"`
+
 	// targetInstances is the number of instances that version stands for.
 	// +optional
 	TargetInstances int32 `json:"targetInstances,omitempty"`

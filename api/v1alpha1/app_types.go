@@ -243,6 +243,18 @@ type AppSpec struct {
 	// +optional
 	TaskKillGracePeriodSeconds *int32 `json:"taskKillGracePeriodSeconds,omitempty"`
 
+	// drainSeconds is how long a task runs on after it was taken from Services,
+	// before it gets SIGTERM. Marathon had no such time. Without it 0.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	// +optional
+	DrainSeconds *int32 `json:"drainSeconds,omitempty"`
+
+	// suspend stops all tasks and remembers instances. Taking it back starts
+	// them again. Marathon's clients scaled to 0 and forgot the number.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
 	// unreachableStrategy says what happens to tasks on a node that is lost.
 	// Without it they are replaced at once; with persistent volumes they wait.
 	// +optional

@@ -58,6 +58,10 @@ const (
 	ReasonScaling = "Scaling"
 	// ReasonUpgrading: instances of an older configuration are being replaced.
 	ReasonUpgrading = "Upgrading"
+	// ReasonDependencies: what the App depends on is not ready, and it waits for that before it starts or upgrades.
+	ReasonDependencies = "Dependencies"
+	// ReasonDependencyCycle: the App depends on itself, over others.
+	ReasonDependencyCycle = "DependencyCycle"
 	// ReasonWaiting: an instance waits for the scheduler.
 	ReasonWaiting = "Waiting"
 	// ReasonImagePull: an image can't be pulled.

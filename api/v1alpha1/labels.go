@@ -28,8 +28,9 @@ const (
 	// VersionAnnotation carries the Marathon version of a pod or of a
 	// ControllerRevision: an RFC 3339 time in UTC with milliseconds.
 	VersionAnnotation = "kdcos.io/version"
-	// SpecAnnotation carries, on a pod, the App configuration it was made from,
-	// so that a version can be recorded after the App has moved on.
+	// SpecAnnotation carries, on the pods of an App's first slots, the App
+	// configuration they were made from, so that a version can be recorded after
+	// the App has moved on.
 	SpecAnnotation = "kdcos.io/app-spec"
 	// ChecksAnnotation carries, on a pod, the checks that the manager makes of
 	// its task; pods whose checks are all the kubelet's have none.

@@ -236,6 +236,16 @@ func (in *AppSpec) DeepCopyInto(out *AppSpec) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.DrainSeconds != nil {
+		in, out := &in.DrainSeconds, &out.DrainSeconds
+		*out = new(int32)
+		**out = **in
+	}
+	if in.Suspend != nil {
+		in, out := &in.Suspend, &out.Suspend
+		*out = new(bool)
+		**out = **in
+	}
 	if in.UnreachableStrategy != nil {
 		in, out := &in.UnreachableStrategy, &out.UnreachableStrategy
 		*out = new(UnreachableStrategy)

@@ -135,17 +135,17 @@ var _ = Describe("An App", func() {
 	})
 
 	It("says which field it does not support, and goes on once that is gone", func(ctx SpecContext) {
-		app.Spec.Dependencies = []string{"/db"}
+		app.Spec.Check = &v1alpha1.Check{Exec: &v1alpha1.ExecCheck{Command: v1alpha1.ShellOrArgv{Shell: ptr.To("true")}}}
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		Eventually(func(g Gomega) {
 			stalled := condition(get(ctx, g, app), v1alpha1.ConditionStalled)
 			g.Expect(stalled).NotTo(BeNil())
 			g.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonUnsupported))
-			g.Expect(stalled.Message).To(ContainSubstring("spec.dependencies"))
+			g.Expect(stalled.Message).To(ContainSubstring("spec.check.exec"))
 			g.Expect(condition(app, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionFalse))
 		}).Should(Succeed())
 		Expect(uids(ctx, app)).To(BeEmpty())
-		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Dependencies = nil })
+		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Check = nil })
 		eventuallyReady(ctx, app)
 		Expect(condition(app, v1alpha1.ConditionStalled)).To(BeNil())
 	})

@@ -96,6 +96,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.dependents), builder.WithPredicates(progress())).
 		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r,
@@ -136,6 +137,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 			// write brings on the next pass.
 			return reconcile.Result{}, setStatus(app, seen, backoff)
 		}
+	}
+	if held := r.hold(ctx, app, seen); held != nil {
+		return reconcile.Result{}, explain(held, setStatus(app, seen, backoff))
 	}
 	plan := seen.tasks(backoff)
 	failed := r.act(ctx, seen, app.Status.Version, plan)

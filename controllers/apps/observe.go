@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -70,5 +71,10 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 	return seen, nil
 }
 
-// instances is the number of instances the App asks for.
-func (o *observed) instances() int32 { return *o.app.Spec.Instances }
+// instances is the number of instances the App asks for now.
+func (o *observed) instances() int32 {
+	if ptr.Deref(o.app.Spec.Suspend, false) {
+		return 0
+	}
+	return *o.app.Spec.Instances
+}

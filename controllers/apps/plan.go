@@ -43,14 +43,13 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 
 // instance is what a pod is to the planner.
 func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
-	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
 	condition := o.condition(pod)
 	if o.doom(pod) != nil {
 		condition = rollout.Stopping
 	}
 	return rollout.Instance{
 		Name:      pod.Name,
-		Slot:      slot,
+		Slot:      slotOf(pod),
 		Current:   o.current(pod),
 		Condition: condition,
 		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
@@ -58,6 +57,11 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 		Group:     o.groups[pod.Spec.NodeName],
 		Started:   pod.CreationTimestamp.Time,
 	}
+}
+
+func slotOf(pod *corev1.Pod) int {
+	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
+	return slot
 }
 
 // byName are the pods seen by their names.

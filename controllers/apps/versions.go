@@ -13,6 +13,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -85,7 +87,7 @@ func (o *observed) leavesNoTrace(plan rollout.Plan) bool {
 		pod := &o.pods[i]
 		kill := slices.ContainsFunc(plan.Kill, func(k rollout.Kill) bool { return k.Name == pod.Name })
 		switch {
-		case !o.current(pod):
+		case !o.current(pod) || !workload.Carries(slotOf(pod)):
 		case kill:
 			killed = true
 		case pod.DeletionTimestamp == nil:
@@ -132,7 +134,7 @@ func (r *Reconciler) configuration(ctx context.Context, seen *observed, config s
 		}
 	}
 	for i := range seen.pods {
-		if seen.pods[i].Labels[v1alpha1.ConfigLabel] != config {
+		if seen.pods[i].Labels[v1alpha1.ConfigLabel] != config || !workload.Carries(slotOf(&seen.pods[i])) {
 			continue
 		}
 		// The cache leaves the annotation out.
@@ -155,9 +157,14 @@ func (r *Reconciler) configuration(ctx context.Context, seen *observed, config s
 func (r *Reconciler) carriedUnseen(ctx context.Context, seen *observed, config string) (*v1alpha1.AppSpec, error) {
 	var pods metav1.PartialObjectMetadataList
 	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-	selected := client.MatchingLabels(workload.Labels(seen.app))
+	slots, err := labels.NewRequirement(v1alpha1.SlotLabel, selection.In, workload.CarrierSlots())
+	if err != nil {
+		return nil, fmt.Errorf("select pods: %w", err)
+	}
+	selected := workload.Labels(seen.app)
 	selected[v1alpha1.ConfigLabel] = config
-	if err := r.Live.List(ctx, &pods, client.InNamespace(seen.app.Namespace), selected, client.Limit(10)); err != nil {
+	if err := r.Live.List(ctx, &pods, client.InNamespace(seen.app.Namespace),
+		client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(selected).Add(*slots)}, client.Limit(10)); err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
 	for i := range pods.Items {

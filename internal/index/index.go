@@ -27,6 +27,7 @@ const (
 	unreachable   = "status.unreachable"
 	servicePort   = "servicePort"
 	matches       = "spec.matches"
+	dependency    = "spec.dependencies"
 )
 
 // Register adds the indexes to the cache.
@@ -41,6 +42,7 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&corev1.Node{}, unreachable, isUnreachable},
 		{&v1alpha1.App{}, servicePort, servicePortsOf},
 		{&v1alpha1.App{}, matches, matchesOf},
+		{&v1alpha1.App{}, dependency, dependenciesOf},
 		{&corev1.Pod{}, matches, matchLabelsOf},
 	} {
 		if err := indexer.IndexField(ctx, i.kind, i.field, i.values); err != nil {
@@ -118,6 +120,16 @@ func yes(is bool) []string {
 	}
 	return nil
 }
+
+func dependenciesOf(obj client.Object) []string {
+	if app, is := obj.(*v1alpha1.App); is {
+		return app.Spec.Dependencies
+	}
+	return nil
+}
+
+// DependingOn selects the Apps that name the path among their dependencies.
+func DependingOn(path string) client.ListOption { return client.MatchingFields{dependency: path} }
 
 // WithMatches selects the Apps that have matches, and the pods that ask for
 // labels of such.

@@ -59,6 +59,7 @@ func checkBounds(a *App, opts Options, p *problems) {
 	b.number("/backoffFactor", *a.BackoffFactor, 1, 1000)
 	b.number("/maxLaunchDelaySeconds", float64(*a.MaxLaunchDelaySeconds), 0, boundSeconds)
 	b.number("/taskKillGracePeriodSeconds", float64(ptr.Deref(a.TaskKillGracePeriodSeconds, 0)), 0, boundDay)
+	b.number("/drainSeconds", float64(ptr.Deref(a.DrainSeconds, 0)), 0, boundDay)
 	b.number("/unreachableStrategy/inactiveAfterSeconds", float64(a.UnreachableStrategy.InactiveAfterSeconds), 0, boundYear)
 	b.number("/unreachableStrategy/expungeAfterSeconds", float64(a.UnreachableStrategy.ExpungeAfterSeconds), 0, boundYear)
 	if slices.Contains(opts.roles(a.ID), *a.Role) {

@@ -61,6 +61,7 @@ var appBounds = []bound{
 	{"/backoffFactor", 1000, value(cmd + `"backoffFactor":%d`)},
 	{"/maxLaunchDelaySeconds", 604800, value(cmd + `"maxLaunchDelaySeconds":%d`)},
 	{"/taskKillGracePeriodSeconds", 86400, value(cmd + `"taskKillGracePeriodSeconds":%d`)},
+	{"/drainSeconds", 86400, value(cmd + `"drainSeconds":%d`)},
 	{"/unreachableStrategy/expungeAfterSeconds", 31536000, value(cmd + `"unreachableStrategy":{"expungeAfterSeconds":%d}`)},
 	{"/executorResources/cpus", 1000, value(cmd + `"executorResources":{"cpus":%d}`)},
 	{"/executorResources/mem", 1 << 30, value(cmd + `"executorResources":{"mem":%d}`)},

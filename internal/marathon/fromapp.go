@@ -91,6 +91,8 @@ func fromSpec(s *v1alpha1.AppSpec) *App {
 		User:                       s.User,
 		KillSelection:              s.KillSelection,
 		TTY:                        s.TTY,
+		DrainSeconds:               s.DrainSeconds,
+		Suspend:                    s.Suspend,
 		Role:                       &s.Role,
 	}
 	if u := s.UpgradeStrategy; u != nil {

@@ -85,6 +85,8 @@ func (g generator) app() object {
 		"residency":                  g.good(object{"taskLostBehavior": "x"}, object{}, object{"relaunchEscalationTimeoutSeconds": 10}),
 		"secrets":                    g.good(object{"s": object{}}, object{"s": object{"source": "/a"}}, object{"s": object{"source": "a/b"}, "t": object{"source": "t"}}),
 		"tty":                        pick(g, true, false),
+		"drainSeconds":               g.good(-1, 0, 3, 86400),
+		"suspend":                    g.good("x", true, false),
 		"executor":                   g.good("/opt/executor", "", "//cmd"),
 		"executorResources":          g.some(object{"cpus": g.good(0, 0.1, 1), "mem": g.good(1, 32, 64.5), "disk": 10}),
 		"resourceLimits":             g.some(object{"cpus": g.limit(), "mem": g.limit()}),

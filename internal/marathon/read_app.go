@@ -63,6 +63,8 @@ func readApp(n node) App {
 		KillSelection:              either(o, "killSelection", enum(v1alpha1.YoungestFirst, v1alpha1.OldestFirst)),
 		UnreachableStrategy:        optional(o, "unreachableStrategy", readUnreachableStrategy),
 		TTY:                        optional(o, "tty", boolean),
+		DrainSeconds:               optional(o, "drainSeconds", seconds),
+		Suspend:                    optional(o, "suspend", boolean),
 		Role:                       optional(o, "role", text(notEmpty)),
 		IPAddress:                  optional(o, "ipAddress", readIPAddress),
 		Ports:                      either(o, "ports", list(int32s(math.MinInt32, math.MaxInt32))),

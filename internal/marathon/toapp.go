@@ -78,6 +78,8 @@ func (a *App) spec() *v1alpha1.AppSpec {
 		UnreachableStrategy:        a.unreachableSpec(),
 		Secrets:                    secretSpec(a.Secrets),
 		TTY:                        said(a.TTY, false),
+		DrainSeconds:               a.DrainSeconds,
+		Suspend:                    a.Suspend,
 	}
 	if r := a.ExecutorResources; r != nil {
 		s.ExecutorResources = &v1alpha1.ExecutorResources{Cpus: said(r.Cpus, 0.1), Mem: said(r.Mem, 32), Disk: said(r.Disk, 10)}

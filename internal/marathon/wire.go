@@ -52,6 +52,10 @@ type App struct {
 	TTY                 *bool                  `json:"tty,omitempty"`
 	Role                *string                `json:"role,omitempty"`
 
+	// What Marathon did not have: written only where it is used.
+	DrainSeconds *int32 `json:"drainSeconds,omitempty"`
+	Suspend      *bool  `json:"suspend,omitempty"`
+
 	// Deprecated forms: read, and never written.
 	IPAddress *IPAddress `json:"ipAddress,omitempty"`
 	Ports     []int32    `json:"ports,omitzero"`

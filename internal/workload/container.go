@@ -44,6 +44,9 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, fl
 	if hasImage(spec) && ptr.Deref(spec.Container.Docker.ForcePullImage, false) {
 		c.WithImagePullPolicy(corev1.PullAlways)
 	}
+	if drain := ptr.Deref(spec.DrainSeconds, 0); drain > 0 {
+		c.WithLifecycle(corev1ac.Lifecycle().WithPreStop(corev1ac.LifecycleHandler().WithSleep(corev1ac.SleepAction().WithSeconds(int64(drain)))))
+	}
 	process(c, spec)
 	if err := flags.toContainer(c, spec); err != nil {
 		return nil, err

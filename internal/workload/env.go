@@ -50,6 +50,7 @@ func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, sl
 	e.add("MARATHON_APP_RESOURCE_DISK", double(*app.Spec.Disk))
 	e.add("MARATHON_APP_RESOURCE_GPUS", strconv.FormatInt(gpus(&app.Spec), 10))
 	e.add("MARATHON_APP_ENFORCE_GROUP_ROLE", "FALSE")
+	e.add("MARATHON_APP_INSTANCE_INDEX", strconv.Itoa(slot.Number))
 	e.labels(app.Spec.Labels)
 	if app.Spec.OnHostNetwork() || len(ports) > 0 && ports[0].host != 0 {
 		e.field("HOST", "status.hostIP")

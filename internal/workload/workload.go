@@ -15,12 +15,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
@@ -101,12 +103,31 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		WithSpec(spec), nil
 }
 
+// carriers is in how many slots pods carry the App configuration. It is a tenth
+// of such a pod, for everybody who watches pods; a few of thousands tell as much.
+const carriers = 16
+
+// Carries says that the pod in a slot carries the App configuration it was made
+// from, in its SpecAnnotation. Free slots are filled from below.
+func Carries(slot int) bool { return slot < carriers }
+
+// CarrierSlots are the slots of which Carries is true, as values of SlotLabel.
+func CarrierSlots() []string {
+	var slots []string
+	for slot := range carriers {
+		slots = append(slots, strconv.Itoa(slot))
+	}
+	return slots
+}
+
 func annotations(app *v1alpha1.App, slot Slot, spec string) map[string]string {
 	all := map[string]string{
 		v1alpha1.VersionAnnotation: slot.Version,
-		v1alpha1.SpecAnnotation:    spec,
 		// The cluster autoscaler keeps nodes with pods of controllers it does not know.
 		"cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+	}
+	if Carries(slot.Number) {
+		all[v1alpha1.SpecAnnotation] = spec
 	}
 	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
 		all[v1alpha1.IDAnnotation] = id
@@ -134,12 +155,13 @@ func Selector(app *v1alpha1.App) string {
 }
 
 // Config is what a pod is made from: the spec without the number of instances,
-// as JSON, and the hash that names it. Two Apps with the same hash run the same
+// as JSON, and the hash that names it. Fields that come later have no default in
+// the schema: it would change the hash of every App, and restart it. Two Apps with the same hash run the same
 // tasks: as in Marathon, instances and executorResources do not count, and a
 // request to restart does.
 func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 	spec := app.Spec.DeepCopy()
-	spec.Instances = nil
+	spec.Instances, spec.Suspend = nil, nil
 	if raw, err = json.Marshal(spec); err != nil {
 		return "", nil, fmt.Errorf("encode configuration: %w", err)
 	}
@@ -162,11 +184,9 @@ func owner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
 
 // gracePeriod is the time between SIGTERM and SIGKILL. Kubernetes' 30 seconds
 // would make every deployment feel slow to who comes from Mesos, where it is 3.
+// Kubernetes counts what comes before SIGTERM, too.
 func gracePeriod(spec *v1alpha1.AppSpec) int64 {
-	if spec.TaskKillGracePeriodSeconds != nil {
-		return int64(*spec.TaskKillGracePeriodSeconds)
-	}
-	return 3
+	return int64(ptr.Deref(spec.TaskKillGracePeriodSeconds, 3)) + int64(ptr.Deref(spec.DrainSeconds, 0))
 }
 
 // tolerations are those for the roles of nodes the app accepts, for nodes with

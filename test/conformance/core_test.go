@@ -76,7 +76,9 @@ var core = section{title: "What runs", rows: []row{
 	kept("the sandbox, `MESOS_SANDBOX`", "a directory of the task's own, at `/mnt/mesos/sandbox`").by("a task has a sandbox"),
 	differs("working directory", "that of the image. An app of the MESOS engine with a `cmd`, whose image names none, starts in the sandbox, as it did; "+
 		"one with `args` in `/`").by("a cmd of the MESOS engine starts in the sandbox"),
-	notYet("dependencies", "order between apps. Cycles with itself are refused").by("dependencies are stalled", "an app does not depend on itself"),
+	differs("dependencies", "apps and groups that are ready before this one starts or upgrades, when they are changed within three seconds of it. "+
+		"One that is not there is waited for, where Marathon paid it no heed. Cycles are a condition that names them").
+		by("dependencies come first", "an app does not depend on itself"),
 	kept("version", "of a definition is ignored when it is created. Versions are times, kept fifty back: `kubectl kdcos versions` and `rollback`").
 		by("versions are times that a change moves on"),
 	kept("versionInfo", "`lastScalingAt` and `lastConfigChangeAt` in the status").by("versions are times that a change moves on"),
@@ -348,7 +350,14 @@ var (
 		a = w.run(`"id": "sandbox-args", "args": ["-listen", ":8080"], ` + ucr + `}}`)
 		w.Expect(w.inspectAt(net.JoinHostPort(a.pod().Status.PodIP, "8080")).Dir).To(Equal("/"))
 	})
-	_ = behaviour("dependencies are stalled", func(w *watcher) { w.stalls(`"id": "dependent", "dependencies": ["../other"]`, "spec.dependencies") })
+	_ = behaviour("dependencies come first", func(w *watcher) {
+		a := w.start(`"id": "dependent", "dependencies": ["needed", "group"]`)
+		a.says(v1alpha1.ReasonDependencies, "/needed", "/group")
+		w.Expect(a.pods()).To(BeEmpty())
+		w.run(`"id": "group/member"`)
+		w.run(`"id": "needed"`)
+		a.ready()
+	})
 	_ = behaviour("an app does not depend on itself", func(w *watcher) {
 		w.refuses(`"id": "x", "dependencies": ["x"]`, "/", "Dependency graph has cyclic dependencies.")
 	})

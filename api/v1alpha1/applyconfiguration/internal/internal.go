@@ -103,6 +103,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: drainSeconds
+      type:
+        scalar: numeric
     - name: env
       type:
         list:
@@ -192,6 +195,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: suspend
+      type:
+        scalar: boolean
     - name: taskKillGracePeriodSeconds
       type:
         scalar: numeric
@@ -222,6 +228,9 @@ var schemaYAML = typed.YAMLObject(`types:
           keys:
           - type
     - name: configHash
+      type:
+        scalar: string
+    - name: dependenciesMet
       type:
         scalar: string
     - name: instances

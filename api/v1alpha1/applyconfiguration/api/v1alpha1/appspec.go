@@ -91,6 +91,12 @@ type AppSpecApplyConfiguration struct {
 	// taskKillGracePeriodSeconds is the time between SIGTERM and SIGKILL, in
 	// seconds. Without it 3, as Mesos agents had it.
 	TaskKillGracePeriodSeconds *int32 `json:"taskKillGracePeriodSeconds,omitempty"`
+	// drainSeconds is how long a task runs on after it was taken from Services,
+	// before it gets SIGTERM. Marathon had no such time. Without it 0.
+	DrainSeconds *int32 `json:"drainSeconds,omitempty"`
+	// suspend stops all tasks and remembers instances. Taking it back starts
+	// them again. Marathon's clients scaled to 0 and forgot the number.
+	Suspend *bool `json:"suspend,omitempty"`
 	// unreachableStrategy says what happens to tasks on a node that is lost.
 	// Without it they are replaced at once; with persistent volumes they wait.
 	UnreachableStrategy *UnreachableStrategyApplyConfiguration `json:"unreachableStrategy,omitempty"`
@@ -399,6 +405,22 @@ func (b *AppSpecApplyConfiguration) WithMaxLaunchDelaySeconds(value int32) *AppS
 // If called multiple times, the TaskKillGracePeriodSeconds field is set to the value of the last call.
 func (b *AppSpecApplyConfiguration) WithTaskKillGracePeriodSeconds(value int32) *AppSpecApplyConfiguration {
 	b.TaskKillGracePeriodSeconds = &value
+	return b
+}
+
+// WithDrainSeconds sets the DrainSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DrainSeconds field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithDrainSeconds(value int32) *AppSpecApplyConfiguration {
+	b.DrainSeconds = &value
+	return b
+}
+
+// WithSuspend sets the Suspend field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Suspend field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithSuspend(value bool) *AppSpecApplyConfiguration {
+	b.Suspend = &value
 	return b
 }
 

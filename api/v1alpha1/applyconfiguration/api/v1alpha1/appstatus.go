@@ -26,6 +26,9 @@ type AppStatusApplyConfiguration struct {
 	// configHash names the current configuration: pods carry it as the label
 	// kdcos.io/config.
 	ConfigHash *string `json:"configHash,omitempty"`
+	// dependenciesMet is the configuration whose dependencies were ready once:
+	// from then on it does not wait for them.
+	DependenciesMet *string `json:"dependenciesMet,omitempty"`
 	// targetInstances is the number of instances that version stands for.
 	TargetInstances *int32 `json:"targetInstances,omitempty"`
 	// selector selects the pods of the App, for the scale subresource.
@@ -99,6 +102,14 @@ func (b *AppStatusApplyConfiguration) WithVersionInfo(value *VersionInfoApplyCon
 // If called multiple times, the ConfigHash field is set to the value of the last call.
 func (b *AppStatusApplyConfiguration) WithConfigHash(value string) *AppStatusApplyConfiguration {
 	b.ConfigHash = &value
+	return b
+}
+
+// WithDependenciesMet sets the DependenciesMet field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DependenciesMet field is set to the value of the last call.
+func (b *AppStatusApplyConfiguration) WithDependenciesMet(value string) *AppStatusApplyConfiguration {
+	b.DependenciesMet = &value
 	return b
 }
 
