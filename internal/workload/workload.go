@@ -83,14 +83,11 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err := addPullSecret(spec, &app.Spec); err != nil {
 		return nil, err
 	}
-	annotations := annotations(app, slot, string(raw))
-	if checks := managerChecks(&app.Spec, ports); len(checks) > 0 {
-		raw, err := json.Marshal(checks)
-		if err != nil {
-			return nil, fmt.Errorf("encode checks: %w", err)
-		}
-		annotations[v1alpha1.ChecksAnnotation] = string(raw)
-		spec.WithReadinessGates(readinessGates(checks)...)
+	checks := managerChecks(&app.Spec, ports)
+	spec.WithReadinessGates(readinessGates(checks)...)
+	annotations, err := annotations(app, slot, string(raw), checks)
+	if err != nil {
+		return nil, err
 	}
 	labels := Labels(app)
 	labels[v1alpha1.ConfigLabel] = config
@@ -120,7 +117,7 @@ func CarrierSlots() []string {
 	return slots
 }
 
-func annotations(app *v1alpha1.App, slot Slot, spec string) map[string]string {
+func annotations(app *v1alpha1.App, slot Slot, spec string, checks []TaskCheck) (map[string]string, error) {
 	all := map[string]string{
 		v1alpha1.VersionAnnotation: slot.Version,
 		// The cluster autoscaler keeps nodes with pods of controllers it does not know.
@@ -132,7 +129,14 @@ func annotations(app *v1alpha1.App, slot Slot, spec string) map[string]string {
 	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
 		all[v1alpha1.IDAnnotation] = id
 	}
-	return all
+	if len(checks) > 0 {
+		raw, err := json.Marshal(checks)
+		if err != nil {
+			return nil, fmt.Errorf("encode checks: %w", err)
+		}
+		all[v1alpha1.ChecksAnnotation] = string(raw)
+	}
+	return all, nil
 }
 
 // PodName is the name of the pod in a slot: a function of the App's uid, its
