@@ -135,6 +135,7 @@ var _ = Describe("An App", func() {
 	})
 
 	It("says which field it does not support, and goes on once that is gone", func(ctx SpecContext) {
+		app.Spec.Container.Type = v1alpha1.EngineMesos
 		app.Spec.Check = &v1alpha1.Check{Exec: &v1alpha1.ExecCheck{Command: v1alpha1.ShellOrArgv{Shell: ptr.To("true")}}}
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		Eventually(func(g Gomega) {

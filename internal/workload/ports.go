@@ -57,7 +57,7 @@ func assignPorts(app *v1alpha1.App, settings Settings, config string, slot int) 
 			p.container = p.host
 			ports = append(ports, p)
 		}
-	} else {
+	} else if spec.Container != nil {
 		free.expect(len(spec.Container.PortMappings))
 		for _, m := range spec.Container.PortMappings {
 			p := port{name: ptr.Deref(m.Name, ""), requested: *m.ContainerPort, container: *m.ContainerPort, protocol: m.Protocol}

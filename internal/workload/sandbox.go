@@ -90,6 +90,9 @@ func fetch(spec *v1alpha1.AppSpec, settings Settings, task *corev1ac.ContainerAp
 		}
 		if of, ok := (*task.Resources.Requests)[name]; ok {
 			requests[name] = of
+			if limit := limits[name]; of.Cmp(limit) > 0 {
+				limits[name] = of // the task itself has no limit
+			}
 		}
 	}
 	return corev1ac.Container().

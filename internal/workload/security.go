@@ -96,7 +96,7 @@ func (f *flags) securityContext(spec *v1alpha1.AppSpec) (*corev1ac.SecurityConte
 // runAsUser is the number of the user of a task, if the app names one that
 // matters: the DOCKER engine runs as the image says.
 func runAsUser(spec *v1alpha1.AppSpec) (uid int64, ok bool, err error) {
-	if spec.User == nil || spec.Container.Type == v1alpha1.EngineDocker {
+	if spec.User == nil || hasImage(spec) && spec.Container.Type == v1alpha1.EngineDocker {
 		return 0, false, nil
 	}
 	uid, ok = userNumber(*spec.User)

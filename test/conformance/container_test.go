@@ -143,7 +143,7 @@ var container = section{title: "Containers", about: "Fields of `container`.", ro
 		by("parameters that a pod can't have are stalled", "parameters of the MESOS engine are refused"),
 	kept("container.docker.parameters[].key", "a long name, see below").by("parameters that a pod can't have are stalled", "parameters of the MESOS engine are refused"),
 	kept("container.docker.parameters[].value", "taken as it is").by("parameters of the process"),
-	notYet("container.docker.pullConfig", "credentials of a registry").by("pullConfig is stalled", "pullConfig of the DOCKER engine is refused"),
+	kept("container.docker.pullConfig", "credentials of a registry").by("pullConfig is what the image is pulled with", "pullConfig of the DOCKER engine is refused"),
 	kept("container.docker.pullConfig.secret", "a Secret of Kubernetes' type for registries").by("pullConfig is what the image is pulled with"),
 	refused("container.docker.credential", "long gone from Marathon, which refused it, too").by("credential is refused"),
 	kept("container.linuxInfo.seccomp.profileName", "a profile of the node, below the kubelet's directory; not with `unconfined`").by("a seccomp profile is one of the node", "seccomp is a profile or unconfined"),

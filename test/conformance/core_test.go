@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,8 @@ var core = section{title: "What runs", rows: []row{
 	kept("taskKillGracePeriodSeconds", "the time from SIGTERM to SIGKILL. Unset 3 seconds, as Mesos agents had it").
 		by("SIGKILL comes 3 seconds after SIGTERM", "SIGKILL comes after taskKillGracePeriodSeconds"),
 	kept("killSelection", "`YOUNGEST_FIRST`, or `OLDEST_FIRST`: which tasks end when there are fewer").by("killSelection says who goes"),
+	differs("drainSeconds", "Marathon had no such field: time between being taken from Services and SIGTERM").by("a task drains before it is told to stop"),
+	differs("suspend", "Marathon had no such field: no instance runs, and their number is remembered").by("a suspended app remembers its instances"),
 	refused("executor", "a custom executor needs the Mesos API. `\"\"` and `//cmd` are the command executor, and taken").
 		by("custom executors are refused", "the command executor is taken"),
 	kept("fetch", "files that are in the sandbox before the task starts; that one can't be fetched is a failure of the task").
@@ -237,6 +240,29 @@ var (
 	})
 	_ = behaviour("secrets have to be declared", func(w *watcher) {
 		w.refuses(`"id": "x", "env": {"PASSWORD": {"secret": "other"}}`, "/env/PASSWORD/secret", "references an undefined secret")
+	})
+	_ = behaviour("a task drains before it is told to stop", func(w *watcher) {
+		a := w.run(`"id": "drains", "drainSeconds": 4, "taskKillGracePeriodSeconds": 1`)
+		at, uid := address(a.pod()), a.pod().UID
+		from := time.Now()
+		w.Expect(w.Delete(w.t.Context(), a.pod())).To(Succeed())
+		w.Consistently(func() (int, error) {
+			code, _, err := fetch(w.t.Context(), http.MethodGet, "http://"+at+"/")
+			return code, err
+		}).WithTimeout(2 * time.Second).Should(Equal(http.StatusOK))
+		w.Eventually(func() *corev1.Pod { return a.podOf(uid) }).Should(BeNil())
+		w.Expect(time.Since(from)).To(BeNumerically(">=", 4*time.Second))
+	})
+	_ = behaviour("a suspended app remembers its instances", func(w *watcher) {
+		a := w.run(`"id": "suspended", "instances": 2`)
+		before := a.incarnations()
+		a.put(`"id": "suspended", "instances": 2, "suspend": true`)
+		w.Eventually(a.pods).Should(BeEmpty())
+		a.ready()
+		a.put(`"id": "suspended", "instances": 2`)
+		w.Eventually(a.pods).Should(HaveLen(2))
+		a.ready()
+		w.Expect(a.incarnations()).NotTo(ContainElements(before))
 	})
 	_ = behaviour("scaling restarts no task", func(w *watcher) {
 		a := w.run(`"id": "scaled", "instances": 2`)

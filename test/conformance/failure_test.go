@@ -92,7 +92,7 @@ var (
 	})
 	_ = behaviour("the delay can be reset", func(w *watcher) {
 		a := w.start(`"id": "reset", "backoffSeconds": 600, "maxLaunchDelaySeconds": 3600, "env": {"EXIT_AFTER": "0.1", "EXIT_CODE": "1"}`)
-		a.says(v1alpha1.ReasonBackOff)
+		a.says(v1alpha1.ReasonBackOff, "launched again after a delay")
 		uid := a.pod().UID
 		w.tool("kubectl-kdcos", "reset-delay", "/"+w.namespace+"/reset")
 		w.Eventually(func() *corev1.Pod { return a.podOf(uid) }).WithTimeout(30 * time.Second).Should(BeNil())

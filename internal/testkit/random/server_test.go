@@ -90,7 +90,7 @@ func supported(t *testing.T, app *v1alpha1.App) (_ *v1alpha1.App, without bool) 
 	app.UID = "11111111-2222-3333-4444-555555555555"
 	app.Spec.Default()
 	for range 10 {
-		refused := workload.Unsupported(app, workload.DefaultSettings())
+		refused := workload.Unsupported(app, datacenter())
 		if len(refused) == 0 {
 			return app, without
 		}
@@ -106,8 +106,15 @@ func supported(t *testing.T, app *v1alpha1.App) (_ *v1alpha1.App, without bool) 
 		}
 		app.Spec.Default()
 	}
-	t.Errorf("still not supported: %q", workload.Unsupported(app, workload.DefaultSettings()))
+	t.Errorf("still not supported: %q", workload.Unsupported(app, datacenter()))
 	return app, without
+}
+
+// datacenter is one where apps may have all there is.
+func datacenter() workload.Settings {
+	settings := workload.DefaultSettings()
+	settings.BaseImage, settings.FetcherImage = "busybox", "kdcos/kdcos"
+	return settings
 }
 
 // remove takes a field out; what is missing then, it makes up.
@@ -117,6 +124,11 @@ func remove(t *testing.T, app *v1alpha1.App, field string) {
 		field = "spec.check" // which is nothing without it
 	case "spec.container.docker.image":
 		app.Spec.Container = &v1alpha1.Container{Type: v1alpha1.EngineMesos, Docker: &v1alpha1.DockerContainer{Image: "nginx"}}
+		return
+	case "spec.secrets":
+		for i := range app.Spec.Secrets {
+			app.Spec.Secrets[i].Source = "everyones"
+		}
 		return
 	case "spec.networks":
 		app.Spec.Networks = []v1alpha1.Network{{Mode: v1alpha1.NetworkBridge}}
@@ -136,7 +148,7 @@ func remove(t *testing.T, app *v1alpha1.App, field string) {
 
 // podOf is the pod of an instance, as it would be sent.
 func podOf(t *testing.T, app *v1alpha1.App) (*corev1.Pod, error) {
-	made, err := workload.Pod(app, workload.DefaultSettings(), workload.Slot{Number: 3, Version: "2026-01-01T00:00:00.000Z"})
+	made, err := workload.Pod(app, datacenter(), workload.Slot{Number: 3, Version: "2026-01-01T00:00:00.000Z"})
 	if err != nil {
 		return nil, err
 	}
