@@ -55,6 +55,14 @@ func (s *AppSpec) Default() {
 	s.defaultChecks()
 }
 
+// Desired is the number of instances to run now: none of a suspended app.
+func (s *AppSpec) Desired() int32 {
+	if ptr.Deref(s.Suspend, false) {
+		return 0
+	}
+	return ptr.Deref(s.Instances, 1)
+}
+
 // Resident reports whether the tasks have persistent volumes, and so stay
 // where these are.
 func (s *AppSpec) Resident() bool {

@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/pathid"
@@ -42,7 +41,7 @@ func (o overview) print(w io.Writer, apps []*observed) error {
 		ready, reason, message := summary(&app.App)
 		cells := []string{
 			o.id(app), ready, reason,
-			fmt.Sprintf("%d/%d", app.Status.TasksRunning, ptr.Deref(app.Spec.Instances, 1)),
+			fmt.Sprintf("%d/%d", app.Status.TasksRunning, app.Spec.Desired()),
 			fmt.Sprint(app.Status.InstancesUpToDate), orNone(app.Status.Version), age(app.CreationTimestamp.Time, o.now),
 		}
 		if o.everyone {

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/pathid"
@@ -263,4 +262,4 @@ func (p page) isCurrent(t task) bool {
 	return t.pod.Labels[v1alpha1.ConfigLabel] == p.app.Status.ConfigHash
 }
 
-func (p page) wanted() int { return int(ptr.Deref(p.app.Spec.Instances, 1)) }
+func (p page) wanted() int { return int(p.app.Spec.Desired()) }

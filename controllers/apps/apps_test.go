@@ -100,6 +100,26 @@ var _ = Describe("An App", func() {
 		eventuallyReady(ctx, app)
 	})
 
+	It("remembers what was of more instances than carry it", func(ctx SpecContext) {
+		app.Spec.Instances = ptr.To[int32](18)
+		Expect(k8s.Create(ctx, app)).To(Succeed())
+		eventuallyReady(ctx, app)
+		var list corev1.PodList
+		Expect(k8s.List(ctx, &list, client.InNamespace(app.Namespace))).To(Succeed())
+		Expect(list.Items).To(HaveLen(18))
+		for _, p := range list.Items {
+			if slices.Contains(workload.CarrierSlots(), p.Labels[v1alpha1.SlotLabel]) {
+				Expect(p.Annotations).To(HaveKey(v1alpha1.SpecAnnotation))
+			} else {
+				Expect(p.Annotations).NotTo(HaveKey(v1alpha1.SpecAnnotation))
+			}
+		}
+		first := app.Status.Version
+		change(ctx, app, func(s *v1alpha1.AppSpec) { s.Container.Docker.Image = "example/web:2" })
+		eventuallyReady(ctx, app)
+		Expect(versions(ctx, app)).To(Equal([]string{first}))
+	})
+
 	It("stays Ready while an upgrade keeps its minimum", func(ctx SpecContext) {
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		eventuallyReady(ctx, app)

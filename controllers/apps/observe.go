@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -72,9 +71,4 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 }
 
 // instances is the number of instances the App asks for now.
-func (o *observed) instances() int32 {
-	if ptr.Deref(o.app.Spec.Suspend, false) {
-		return 0
-	}
-	return *o.app.Spec.Instances
-}
+func (o *observed) instances() int32 { return o.app.Spec.Desired() }

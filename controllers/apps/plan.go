@@ -316,6 +316,8 @@ type transition struct {
 	// many instances were asked for with it.
 	fromConfig    string
 	fromInstances int32
+	// counted says that nobody wrote fromInstances down: it is the number of pods.
+	counted bool
 	// restarts says that tasks are replaced; otherwise the App is only scaled.
 	restarts bool
 }
@@ -347,7 +349,7 @@ func (o *observed) unwritten() *transition {
 			continue
 		}
 		if step == nil || config != step.fromConfig {
-			step = &transition{from: version, to: after(version, o.now), fromConfig: config, restarts: true}
+			step = &transition{from: version, to: after(version, o.now), fromConfig: config, restarts: true, counted: true}
 		}
 		step.fromInstances++
 	}

@@ -181,7 +181,7 @@ func TestTransitions(t *testing.T) {
 		},
 		"changed before its status was written: its pods tell": {
 			unseen: 3,
-			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "old", fromInstances: 3, restarts: true},
+			want:   &transition{from: created, to: "2026-11-01T12:00:00.000Z", fromConfig: "old", fromInstances: 3, restarts: true, counted: true},
 			info:   v1alpha1.VersionInfo{LastScalingAt: created, LastConfigChangeAt: "2026-11-01T12:00:00.000Z"},
 		},
 		"nothing changed": {

@@ -47,7 +47,9 @@ func (r *Reconciler) record(ctx context.Context, seen *observed, step *transitio
 		step.resume(seen, records)
 		return r.recordUnseen(ctx, seen, step.to)
 	}
-	spec.Instances = ptr.To(step.fromInstances)
+	if !step.counted || spec.Instances == nil {
+		spec.Instances = ptr.To(step.fromInstances)
+	}
 	if err := r.write(ctx, seen.app, step.from, step.fromConfig, spec); err != nil {
 		return err
 	}

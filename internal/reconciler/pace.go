@@ -39,6 +39,8 @@ type pace[T Object] struct {
 	version string
 	// first is the first status of a new object while it waits to be written.
 	first *change[T]
+	// gone is the object that a write did not find any more.
+	gone types.UID
 }
 
 // progressing is a kind whose progress may be written later than it is made.
@@ -104,13 +106,26 @@ func (p *pacer[T]) wrote(obj T) {
 	one.written, one.version, one.first = p.clock.Now(), obj.GetResourceVersion(), nil
 }
 
-// old says that the object is from before our own last write. The event of that
-// write is yet to come and brings on a pass; one over this would only conflict.
+// wentAway notes that a write did not find the object.
+func (p *pacer[T]) wentAway(obj T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.of(client.ObjectKeyFromObject(obj)).gone = obj.GetUID()
+}
+
+// old says that the object is from before our own last write, or that it is no
+// more. The event of that is yet to come and brings on a pass; one over this
+// would only conflict, or make children of what is gone again and again.
 func (p *pacer[T]) old(obj T) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.known[client.ObjectKeyFromObject(obj)]
-	if one == nil || one.version == "" {
+	switch {
+	case one == nil:
+		return false
+	case one.gone != "" && one.gone == obj.GetUID():
+		return true
+	case one.version == "":
 		return false
 	}
 	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), one.version)

@@ -249,6 +249,7 @@ func (r *withStatus[T]) write(ctx context.Context, before, after T) error {
 	old := before.GetConditions()
 	if err := r.client.Status().Patch(ctx, after, patch); err != nil {
 		if apierrors.IsNotFound(err) {
+			r.pacer.wentAway(after)
 			return nil
 		}
 		return fmt.Errorf("patch status: %w", err)

@@ -85,7 +85,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	}
 	checks := managerChecks(&app.Spec, ports)
 	spec.WithReadinessGates(readinessGates(checks)...)
-	annotations, err := annotations(app, slot, string(raw), checks)
+	annotations, err := annotations(app, slot, checks)
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +117,18 @@ func CarrierSlots() []string {
 	return slots
 }
 
-func annotations(app *v1alpha1.App, slot Slot, spec string, checks []TaskCheck) (map[string]string, error) {
+func annotations(app *v1alpha1.App, slot Slot, checks []TaskCheck) (map[string]string, error) {
 	all := map[string]string{
 		v1alpha1.VersionAnnotation: slot.Version,
 		// The cluster autoscaler keeps nodes with pods of controllers it does not know.
 		"cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
 	}
 	if Carries(slot.Number) {
-		all[v1alpha1.SpecAnnotation] = spec
+		raw, err := json.Marshal(&app.Spec)
+		if err != nil {
+			return nil, fmt.Errorf("encode configuration: %w", err)
+		}
+		all[v1alpha1.SpecAnnotation] = string(raw)
 	}
 	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
 		all[v1alpha1.IDAnnotation] = id

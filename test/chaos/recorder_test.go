@@ -142,7 +142,7 @@ func seeApp(app *v1alpha1.App) *appSeen {
 		uid: app.UID, config: app.Status.ConfigHash, failures: failures,
 		promise: promise{
 			config:     config,
-			instances:  int(*filled.Spec.Instances),
+			instances:  int(filled.Spec.Desired()),
 			minHealthy: *filled.Spec.UpgradeStrategy.MinimumHealthCapacity,
 			maxOver:    *filled.Spec.UpgradeStrategy.MaximumOverCapacity,
 		},

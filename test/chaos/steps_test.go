@@ -350,12 +350,12 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 	case populated:
 		pods, err := r.podsOf(ctx, app)
 		pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return p.Status.Phase != corev1.PodRunning })
-		return map[bool]string{true: "fewer pods run"}[len(pods) < int(*app.Spec.Instances)], err
+		return map[bool]string{true: "fewer pods run"}[len(pods) < int(app.Spec.Desired())], err
 	case emptied:
 		pods, err := r.podsOf(ctx, app)
 		return map[bool]string{true: "there are pods"}[len(pods) > 0], err
 	case launched:
-		if left, err := taken(app); left != "" || err != nil || app.Status.InstancesUpToDate == *app.Spec.Instances {
+		if left, err := taken(app); left != "" || err != nil || app.Status.InstancesUpToDate == app.Spec.Desired() {
 			return left, err
 		}
 		return "not all pods are launched", nil
@@ -380,7 +380,7 @@ func taken(app *v1alpha1.App) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if app.Status.ConfigHash != config || app.Status.TargetInstances != *app.Spec.Instances || app.Status.ObservedGeneration != app.Generation {
+	if app.Status.ConfigHash != config || app.Status.TargetInstances != app.Spec.Desired() || app.Status.ObservedGeneration != app.Generation {
 		return "the version is not taken on", nil
 	}
 	return "", nil
@@ -404,8 +404,8 @@ func (r *run) unsettled(ctx context.Context, app *v1alpha1.App) (string, error) 
 			return "not all pods are as they should be: " + p.name, nil
 		}
 	}
-	if len(pods) != int(*app.Spec.Instances) {
-		return fmt.Sprintf("there are %d pods, asked for are %d", len(pods), *app.Spec.Instances), nil
+	if len(pods) != int(app.Spec.Desired()) {
+		return fmt.Sprintf("there are %d pods, asked for are %d", len(pods), app.Spec.Desired()), nil
 	}
 	return "", nil
 }

@@ -18,8 +18,8 @@ func testControlPlane(t *testing.T) *ControlPlane {
 	return &ControlPlane{
 		Dir: t.TempDir(), LogDir: "/state/cluster/logs", Bin: "/cache/bin",
 		Address: netip.MustParseAddr("10.101.0.2"), Ports: DefaultPorts,
-		Services: netip.MustParsePrefix("10.101.16.0/20"), Pods: netip.MustParsePrefix("10.101.128.0/17"),
-		KubernetesService: netip.MustParseAddr("10.101.16.1"),
+		Services: netip.MustParsePrefix("10.101.64.0/18"), Pods: netip.MustParsePrefix("10.101.128.0/17"),
+		KubernetesService: netip.MustParseAddr("10.101.64.1"),
 	}
 }
 
@@ -147,7 +147,7 @@ func TestServices(t *testing.T) {
 		{"--unsafe-no-fsync", "--client-cert-auth"},
 		{
 			"--authorization-mode=Node,RBAC", "--allow-privileged=true", "--kubelet-preferred-address-types=InternalIP",
-			"--audit-log-path=/state/cluster/logs/audit.log", "--audit-log-maxsize=64", "--service-cluster-ip-range=10.101.16.0/20",
+			"--audit-log-path=/state/cluster/logs/audit.log", "--audit-log-maxsize=64", "--service-cluster-ip-range=10.101.64.0/18",
 		},
 		{"--kube-api-qps=200", "--kube-api-burst=400", "--node-monitor-period=2s", "--node-monitor-grace-period=16s"},
 		{"--kube-api-qps=200", "--kube-api-burst=400"},

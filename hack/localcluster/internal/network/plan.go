@@ -26,14 +26,14 @@ const MaxNodes = 100
 const (
 	blockBits   = 16
 	machineBits = 24
-	serviceBits = 20
+	serviceBits = 18
 	podBits     = 24
 
 	hostNumber         = 1
 	controlPlaneNumber = 2
 	firstNodeNumber    = 10
 
-	serviceOffset = 16 << 8
+	serviceOffset = 64 << 8
 	podOffset     = 128 << 8
 )
 

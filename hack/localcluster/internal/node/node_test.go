@@ -34,7 +34,7 @@ func testNode() Node {
 		Address:     netip.MustParseAddr("10.101.0.13"),
 		Pods:        netip.MustParsePrefix("10.101.131.0/24"),
 		AllPods:     netip.MustParsePrefix("10.101.128.0/17"),
-		ClusterDNS:  netip.MustParseAddr("10.101.16.10"),
+		ClusterDNS:  netip.MustParseAddr("10.101.64.10"),
 		Resolver:    netip.MustParseAddr("10.101.0.2"),
 		APIServer:   "10.101.0.2:6443",
 		Cgroup:      "/kdcos-0123abcd/public-1",
