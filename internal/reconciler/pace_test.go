@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -171,6 +172,24 @@ func TestObjectFromBeforeOurWrite(t *testing.T) {
 		if got := p.old(app(version)); got != want {
 			t.Errorf("%s: old is %v", version, got)
 		}
+	}
+}
+
+func TestObjectThatAWriteFoundGone(t *testing.T) {
+	p := newPacer[*v1alpha1.App](clocktesting.NewFakePassiveClock(time.Unix(0, 0)))
+	app := func(uid types.UID) *v1alpha1.App {
+		return &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a", UID: uid, ResourceVersion: "7"}}
+	}
+	p.wentAway(app("first"))
+	if !p.old(app("first")) {
+		t.Error("the cache shows it on, and it is looked at")
+	}
+	if p.old(app("second")) {
+		t.Error("the next of its name is not looked at")
+	}
+	p.forget(client.ObjectKeyFromObject(app("first")))
+	if p.old(app("first")) {
+		t.Error("it is remembered though the cache knows that it is gone")
 	}
 }
 
