@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,7 +67,9 @@ var _ = Describe("Dependencies", func() {
 
 		By("taking one away: what runs, runs on")
 		Expect(k8s.Delete(ctx, db)).To(Succeed())
+		before := uids(ctx, web)
 		Expect(k8s.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(namespace), client.MatchingLabels(workload.Labels(web)))).To(Succeed())
+		Eventually(func() []types.UID { return uids(ctx, web) }).Should(And(HaveLen(1), Not(ContainElements(before))))
 		eventuallyReady(ctx, web)
 
 		By("changing it: that is to start anew")
