@@ -14,7 +14,6 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/index"
-	"github.com/kdcos/kdcos/internal/pathid"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -46,8 +45,7 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 	seen := &observed{app: app.DeepCopy(), settings: r.Settings, now: r.Clock.Now()}
 	seen.app.Spec.Default()
 	var err error
-	mapping := pathid.Mapping{RootNamespace: r.Settings.RootNamespace}
-	if seen.id, err = mapping.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation]); err != nil {
+	if seen.id, err = r.id(app); err != nil {
 		return nil, invalid(fmt.Sprintf("metadata.annotations[%s]: %s", v1alpha1.IDAnnotation, err))
 	}
 	if seen.config, _, err = workload.Config(seen.app); err != nil {

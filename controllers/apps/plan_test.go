@@ -124,6 +124,14 @@ func TestFetching(t *testing.T) {
 			t.Errorf("%s: cannot start %t", name, !c.pulls)
 		}
 	}
+	for status, want := range map[corev1.ConditionStatus]bool{corev1.ConditionFalse: true, corev1.ConditionTrue: false} {
+		p := pod("new", waiting("ContainerCreating", ""), func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReadyToStartContainers, Status: status}}
+		})
+		if cannotStart(&p) != want {
+			t.Errorf("volumes and address there: %s: cannot start %t", status, !want)
+		}
+	}
 	p := pod("new", func(p *corev1.Pod) {
 		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: workload.FetchContainerName, State: exited(0), LastTerminationState: exited(1)}}
 	})

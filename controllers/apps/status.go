@@ -314,7 +314,7 @@ func (o *observed) failure(pod *corev1.Pod) (message string, at metav1.Time) {
 		return describeEnd(end), end.FinishedAt
 	case o.condition(pod) == rollout.Staging && o.overdue(pod):
 		w := waitsFor(pod)
-		return fmt.Sprintf("did not start within %s: %s: %s", o.settings.TaskLaunchTimeout, w.Reason, w.Message), metav1.NewTime(o.due(pod))
+		return fmt.Sprintf("did not start within %s: %s%s", o.settings.TaskLaunchTimeout, w.Reason, colon(w.Message)), metav1.NewTime(o.due(pod))
 	}
 	return "", metav1.Time{}
 }

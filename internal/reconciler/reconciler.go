@@ -170,11 +170,13 @@ func (r *withStatus[T]) report(ctx context.Context, req reconcile.Request, resul
 // brings on the next pass.
 func (r *withStatus[T]) catchUp(ctx context.Context, missed *change[T]) error {
 	err := r.client.Status().Patch(ctx, missed.after, client.MergeFrom(missed.before))
-	if err == nil {
-		r.pacer.wrote(missed.after)
-	}
-	if client.IgnoreNotFound(err) != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		r.pacer.wentAway(missed.after)
+	case err != nil:
 		return fmt.Errorf("patch status: %w", err)
+	default:
+		r.pacer.wrote(missed.after)
 	}
 	return nil
 }

@@ -163,10 +163,10 @@ func Selector(app *v1alpha1.App) string {
 }
 
 // Config is what a pod is made from: the spec without the number of instances,
-// as JSON, and the hash that names it. Fields that come later have no default in
-// the schema: it would change the hash of every App, and restart it. Two Apps with the same hash run the same
+// as JSON, and the hash that names it. Two Apps with the same hash run the same
 // tasks: as in Marathon, instances and executorResources do not count, and a
-// request to restart does.
+// request to restart does. Fields that come later have no default in the schema:
+// it would change the hash of every App, and restart it.
 func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 	spec := app.Spec.DeepCopy()
 	spec.Instances, spec.Suspend = nil, nil
