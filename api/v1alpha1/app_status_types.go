@@ -59,6 +59,37 @@ type TaskFailure struct {
 	Timestamp metav1.Time `json:"timestamp,omitzero"`
 }
 
+// AvailableVersion is a version of an App that had all its instances ready.
+type AvailableVersion struct {
+	// version of the App.
+	// +kubebuilder:validation:MaxLength=32
+	// +required
+	Version string `json:"version,omitempty"`
+	// configHash names its configuration.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	ConfigHash string `json:"configHash,omitempty"`
+}
+
+// RolledBack says what became of a version that could not be rolled out.
+type RolledBack struct {
+	// from is the version that failed.
+	// +kubebuilder:validation:MaxLength=32
+	// +required
+	From string `json:"from,omitempty"`
+	// to is the version that runs instead.
+	// +kubebuilder:validation:MaxLength=32
+	// +required
+	To string `json:"to,omitempty"`
+	// message says why it failed.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+	// timestamp is when it was given up.
+	// +optional
+	Timestamp metav1.Time `json:"timestamp,omitzero"`
+}
+
 // AppStatus is what was seen of an App.
 type AppStatus struct {
 	// observedGeneration is the generation of the spec this status speaks of.
@@ -86,6 +117,26 @@ type AppStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
 	ConfigHash string `json:"configHash,omitempty"`
+
+	// specHash names what the spec asks for, where tasks run it under another
+	// name: it was changed in place, or is rolled back.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	SpecHash string `json:"specHash,omitempty"`
+
+	// lastAvailable is the version that last had all its instances ready.
+	// +optional
+	LastAvailable *AvailableVersion `json:"lastAvailable,omitempty"`
+
+	// rolledBack says that the spec could not be rolled out, and what runs
+	// instead. A new configuration ends it.
+	// +optional
+	RolledBack *RolledBack `json:"rolledBack,omitempty"`
+
+	// resumedAt is when the deployment went on that had been held. Its deadline
+	// counts from then.
+	// +optional
+	ResumedAt metav1.Time `json:"resumedAt,omitzero"`
 
 	// dependenciesMet is the configuration whose dependencies were ready once:
 	// from then on it does not wait for them.

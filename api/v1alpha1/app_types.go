@@ -79,6 +79,12 @@ type AppSpec struct {
 	// +optional
 	Instances *int32 `json:"instances,omitempty"`
 
+	// perNode runs one task on every node that the app may use, and on those
+	// that come later. The number of instances then follows the nodes. Marathon
+	// had no such thing.
+	// +optional
+	PerNode *bool `json:"perNode,omitempty"`
+
 	// cpus is the number of CPU cores a task gets.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0.001
@@ -209,6 +215,11 @@ type AppSpec struct {
 	// it {1, 1}; {0.5, 0} where there are persistent or external volumes.
 	// +optional
 	UpgradeStrategy *UpgradeStrategy `json:"upgradeStrategy,omitempty"`
+
+	// rollout says how kdcos goes from one configuration to the next, beyond
+	// what Marathon knew.
+	// +optional
+	Rollout *Rollout `json:"rollout,omitempty"`
 
 	// killSelection says which tasks go first when an app is scaled down.
 	// +kubebuilder:default=YOUNGEST_FIRST

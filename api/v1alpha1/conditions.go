@@ -58,6 +58,12 @@ const (
 	ReasonScaling = "Scaling"
 	// ReasonUpgrading: instances of an older configuration are being replaced.
 	ReasonUpgrading = "Upgrading"
+	// ReasonPaused: an upgrade is held where it is, by spec.rollout.
+	ReasonPaused = "Paused"
+	// ReasonProgressDeadlineExceeded: no task became ready for as long as spec.rollout allows.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonRolledBack: the upgrade failed, and the version before it runs.
+	ReasonRolledBack = "RolledBack"
 	// ReasonDependencies: what the App depends on is not ready, and it waits for that before it starts or upgrades.
 	ReasonDependencies = "Dependencies"
 	// ReasonDependencyCycle: the App depends on itself, over others.

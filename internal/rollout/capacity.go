@@ -16,11 +16,53 @@ func (t Target) capacity() (minHealthy, maxCapacity int) {
 	return int(math.Ceil(n * t.MinimumHealthCapacity)), int(math.Floor(n * (1 + t.MaximumOverCapacity)))
 }
 
-// killOrder sorts instances, those to give up first: the less far, then by
-// killSelection. Health plays no part, as in Marathon.
+// room is how many healthy instances may go now, and how many instances there may be.
+func (t Target) room(c *census) (killNow, maxCapacity int) {
+	minHealthy, maxCapacity := t.capacity()
+	killNow = c.healthy - minHealthy
+	if minHealthy == maxCapacity && maxCapacity <= c.healthy {
+		if t.Resident {
+			killNow++
+		} else {
+			maxCapacity++
+		}
+	}
+	return killNow, maxCapacity
+}
+
+// spares is how many instances there are to be beyond those asked for: where
+// none may be missing, one that leaves with its node needs its successor first.
+func (t Target) spares(c *census) int {
+	minHealthy, _ := t.capacity()
+	if t.Resident || t.Instances < 2 || minHealthy < t.Instances {
+		return 0
+	}
+	for _, i := range c.current {
+		if i.Leaving {
+			return 1
+		}
+	}
+	return 0
+}
+
+// unhealthyFirst sorts instances, those to give up first: the unhealthy, then as in killOrder.
+func (t Target) unhealthyFirst(instances []Instance) []Instance {
+	return slices.SortedStableFunc(slices.Values(instances), func(a, b Instance) int {
+		if a.Healthy != b.Healthy {
+			return less(!a.Healthy)
+		}
+		return t.killOrder(a, b)
+	})
+}
+
+// killOrder sorts instances, those to give up first: the less far, those whose
+// node is being emptied, then by killSelection. Health plays no part, as in Marathon.
 func (t Target) killOrder(a, b Instance) int {
 	if a.Condition != b.Condition {
 		return cmp.Compare(a.Condition, b.Condition)
+	}
+	if a.Leaving != b.Leaving {
+		return less(a.Leaving)
 	}
 	age := cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Slot, b.Slot))
 	if t.OldestFirst {
@@ -140,16 +182,16 @@ func (c *census) settled() bool {
 	return c.oldStopping == 0 && c.currentStopping == 0 && c.currentHealthy == len(c.current) && len(c.old) > 0
 }
 
-// freeSlots returns n slots that no instance of the current configuration
-// holds, be it on its way out or lost: the lowest of them, in whichever group
-// has the fewest instances that stay.
-func freeSlots(seen, staying []Instance, n, groups int) []int {
+// freeSlots returns n slots that no instance of a configuration holds, be it on
+// its way out or lost: the lowest of them, in whichever group has the fewest
+// instances that stay.
+func freeSlots(seen []Instance, of func(Instance) bool, staying []Instance, n, groups int) []int {
 	if n <= 0 {
 		return nil
 	}
 	taken := make(map[int]bool, len(seen))
 	for _, i := range seen {
-		if i.Current {
+		if of(i) {
 			taken[i.Slot] = true
 		}
 	}

@@ -48,6 +48,10 @@ type Instance struct {
 	Slot int
 	// Current says that it runs the configuration the app has now.
 	Current bool
+	// Stable says that it runs the one that an upgrade leaves.
+	Stable bool
+	// Leaving says that its node is being emptied.
+	Leaving bool
 	// Condition is how far it has come.
 	Condition Condition
 	// Healthy says that it runs and passes its health checks, if there are any.
@@ -77,6 +81,10 @@ type Target struct {
 	// Groups is the number of groups that slots are dealt to in turn, and that
 	// are kept even by the slots that are launched; 0 is one group.
 	Groups int
+	// Held says that an upgrade waits once there are Canary instances of the
+	// current configuration. The others stay, and are restored if they end.
+	Held   bool
+	Canary int
 }
 
 // Reason is why an action is taken.
@@ -106,6 +114,8 @@ type Plan struct {
 	Launch []int
 	// LaunchReason is why.
 	LaunchReason Reason
+	// Restore are the slots to start of the configuration that an upgrade leaves.
+	Restore []int
 	// Kill are the instances to stop.
 	Kill []Kill
 	// After is when to look again, if nothing happens before; 0 is not needed.
@@ -118,18 +128,23 @@ func Next(t Target, seen []Instance, now, nextLaunch time.Time) Plan {
 	c := count(seen)
 	p := Plan{LaunchReason: Deploy}
 	p.cleanUp(&c, now, nextLaunch)
-	var launch int
-	if t.Instances > 0 && (len(c.old) > 0 || c.oldStopping > 0) {
+	var launch, restore int
+	switch {
+	case t.Instances > 0 && t.Held:
+		p.LaunchReason = Upgrade
+		launch, restore = p.hold(t, &c)
+	case t.Instances > 0 && (len(c.old) > 0 || c.oldStopping > 0):
 		p.LaunchReason = Upgrade
 		launch = p.upgrade(t, &c)
-	} else {
+	default:
 		launch = p.scale(t, &c)
 	}
-	if launch > 0 && now.Before(nextLaunch) {
+	if launch+restore > 0 && now.Before(nextLaunch) {
 		p.wait(nextLaunch.Sub(now))
-		launch = 0
+		launch, restore = 0, 0
 	}
-	p.Launch = freeSlots(seen, c.current, launch, t.Groups)
+	p.Launch = freeSlots(seen, func(i Instance) bool { return i.Current }, c.current, launch, t.Groups)
+	p.Restore = freeSlots(seen, func(i Instance) bool { return i.Stable }, c.old, restore, t.Groups)
 	return p
 }
 
@@ -141,31 +156,18 @@ func (p *Plan) scale(t Target, c *census) int {
 		p.LaunchReason = Scale
 	}
 	p.killAll(c.old, Scale)
-	p.killSurplus(t, c)
-	return t.Instances - len(c.current) - c.currentStopping
+	spares := t.spares(c)
+	p.killSurplus(t, c, t.Instances+spares)
+	return t.Instances + spares - len(c.current) - c.currentStopping
 }
 
 // upgrade replaces instances of older configurations by Marathon's arithmetic.
 func (p *Plan) upgrade(t Target, c *census) int {
-	minHealthy, maxCapacity := t.capacity()
-	killNow := c.healthy - minHealthy
-	if minHealthy == maxCapacity && maxCapacity <= c.healthy {
-		if t.Resident {
-			killNow++
-		} else {
-			maxCapacity++
-		}
-	}
+	killNow, maxCapacity := t.room(c)
 	// Each new healthy instance makes one old one superfluous, healthy or not.
 	killNow = max(killNow, len(c.old)+c.currentHealthy-t.Instances)
-	p.killSurplus(t, c)
-	victims := slices.Clone(c.old)
-	slices.SortStableFunc(victims, func(a, b Instance) int {
-		if a.Healthy != b.Healthy {
-			return less(!a.Healthy)
-		}
-		return t.killOrder(a, b)
-	})
+	p.killSurplus(t, c, t.Instances)
+	victims := t.unhealthyFirst(c.old)
 	p.killAll(victims[:min(max(killNow, 0), len(victims))], Upgrade)
 
 	launch := min(t.Instances-len(c.current), maxCapacity-c.all())
@@ -175,6 +177,28 @@ func (p *Plan) upgrade(t Target, c *census) int {
 		p.killAll(victims[:1], Upgrade)
 	}
 	return launch
+}
+
+// hold takes an upgrade as far as it may go, or back to there: so many instances
+// of the current configuration, the others of the one it leaves.
+func (p *Plan) hold(t Target, c *census) (launch, restore int) {
+	wanted := min(t.Canary, t.Instances)
+	others := t.Instances - wanted
+	killNow, maxCapacity := t.room(c)
+	surplus := slices.Concat(
+		t.unhealthyFirst(c.current)[:max(len(c.current)-wanted, 0)],
+		t.unhealthyFirst(c.old)[:max(len(c.old)-others, 0)])
+	for _, i := range surplus {
+		if i.Healthy {
+			killNow--
+		}
+		if !i.Healthy || killNow >= 0 {
+			p.killAll([]Instance{i}, Upgrade)
+		}
+	}
+	room := max(maxCapacity-c.all(), 0)
+	launch = min(max(wanted-len(c.current)-c.currentStopping, 0), room)
+	return launch, min(max(others-len(c.old)-c.oldStopping, 0), room-launch)
 }
 
 // cleanUp removes what has ended, and what fails once its successor may start.
@@ -203,9 +227,9 @@ func (p *Plan) relaunch(c *census) {
 	c.stop(overdue)
 }
 
-// killSurplus stops instances of the current configuration over the number asked for.
-func (p *Plan) killSurplus(t Target, c *census) {
-	surplus := len(c.current) - t.Instances
+// killSurplus stops instances of the current configuration over the number wanted.
+func (p *Plan) killSurplus(t Target, c *census, wanted int) {
+	surplus := len(c.current) - wanted
 	if surplus <= 0 {
 		return
 	}

@@ -46,6 +46,13 @@ func TestStories(t *testing.T) {
 		{"node-returns", "a node returns in time: nothing happens", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1)).at(3, heal(1))},
 		{"node-returns-late", "a node returns after its task was replaced: the youngest of too many goes", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1)).at(7, heal(1))},
 		{"upgrade-with-lost-node", "a node is lost in the middle of an upgrade", newWorld(strategy(3, 1, 0.34)).running(3).upgrade().at(2, lose(1))},
+		{"canary", "two new ones of five, until somebody says more", newWorld(strategy(5, 1, 1)).running(5).upgrade().hold(2).at(6, func(w *world) { w.hold(4) }).at(12, promote)},
+		{"canary-1-0", "a canary where there is no room above", newWorld(strategy(3, 1, 0)).running(3).upgrade().hold(1)},
+		{"canary-0-0", "a canary that may leave a gap", newWorld(strategy(4, 0, 0)).running(4).upgrade().hold(1)},
+		{"canary-taken-back", "the canary does not sing: none of the new is to be", newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1).at(5, func(w *world) { w.hold(0) })},
+		{"canary-old-dies", "an old one ends while the canary waits: it is restored", newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1).at(5, end("a1"))},
+		{"canary-scaled", "scaling while the canary waits is scaling of the old", newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1).at(5, scale(5)).at(9, scale(2))},
+		{"canary-broken", "the canary crashes: the old ones stay", crashing(newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1), "b")},
 		{"crash", "a task that ends at once is relaunched, later and later", crashing(newWorld(strategy(1, 1, 1)), "a")},
 	}
 	for _, s := range stories {
@@ -69,6 +76,21 @@ func TestStories(t *testing.T) {
 }
 
 func lose(node int) func(*world) { return func(w *world) { w.loseNode(node) } }
+
+func promote(w *world) { w.target.Held = false }
+
+func scale(n int) func(*world) { return func(w *world) { w.target.Instances = n } }
+
+// end lets a task end for good, as one does that its node evicts.
+func end(name string) func(*world) {
+	return func(w *world) {
+		for _, t := range w.tasks {
+			if t.name() == name {
+				t.condition, t.healthy = Ended, false
+			}
+		}
+	}
+}
 
 func heal(node int) func(*world) { return func(w *world) { w.healNode(node) } }
 
@@ -295,7 +317,7 @@ func TestProperties(t *testing.T) {
 			}
 			step(t, w, seed)
 		}
-		if p := w.plan(); len(p.Kill)+len(p.Launch) > 0 || p.After != 0 && w.backoff.Failures == 0 {
+		if p := w.plan(); len(p.Kill)+len(p.Launch)+len(p.Restore) > 0 || p.After != 0 && w.backoff.Failures == 0 {
 			t.Fatalf("seed %d: not at rest in the end: %+v", seed, p)
 		}
 	}
@@ -304,7 +326,7 @@ func TestProperties(t *testing.T) {
 // disturb changes the app and its tasks for a while.
 func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
 	for range r.IntN(20) {
-		switch r.IntN(9) {
+		switch r.IntN(11) {
 		case 0:
 			w.target.Instances = r.IntN(9)
 		case 1:
@@ -327,6 +349,12 @@ func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
 			w.loseNode(r.IntN(nodes))
 		case 6:
 			w.healNode(r.IntN(nodes))
+		case 7:
+			if w.stable != "" {
+				w.hold(r.IntN(9))
+			}
+		case 8:
+			promote(w)
 		default:
 		}
 		step(t, w, seed)
@@ -337,8 +365,13 @@ func disturb(t *testing.T, r *rand.Rand, w *world, seed uint64) {
 func step(t *testing.T, w *world, seed uint64) {
 	before, total := w.healthy(), w.there()
 	p := w.plan()
-	if len(slices.Compact(slices.Sorted(slices.Values(p.Launch)))) != len(p.Launch) {
-		t.Fatalf("seed %d: a slot is launched twice: %v", seed, p.Launch)
+	for _, slots := range [][]int{p.Launch, p.Restore} {
+		if len(slices.Compact(slices.Sorted(slices.Values(slots)))) != len(slots) {
+			t.Fatalf("seed %d: a slot is launched twice: %v", seed, slots)
+		}
+	}
+	if w.target.Held && len(p.Launch) > 0 && w.current()+len(p.Launch) > w.target.Canary {
+		t.Fatalf("seed %d: %d tasks of the new configuration where %d may be", seed, w.current()+len(p.Launch), w.target.Canary)
 	}
 	surplus := scaledDown(w)
 	killed := map[string]bool{}
@@ -366,13 +399,37 @@ func step(t *testing.T, w *world, seed uint64) {
 // scaledDown says that more tasks of the current configuration run than asked
 // for, whose end is no matter of the upgradeStrategy.
 func scaledDown(w *world) bool {
-	current := 0
-	for _, x := range w.tasks {
-		if x.config == w.config {
-			current++
+	return w.current() > w.target.Instances || w.target.Instances == 0
+}
+
+// TestSpares: where none may be missing, an instance whose node is being
+// emptied gets its successor first, and goes first when there are too many.
+func TestSpares(t *testing.T) {
+	on := func(name string, slot int, leaving bool) Instance {
+		return Instance{Name: name, Slot: slot, Current: true, Condition: Running, Healthy: true, Leaving: leaving}
+	}
+	two := []Instance{on("a", 0, true), on("b", 1, true)}
+	for name, c := range map[string]struct {
+		target Target
+		seen   []Instance
+		launch []int
+		kill   []string
+	}{
+		"one at a time":               {strategy(2, 1, 1), two, []int{2}, nil},
+		"it is there":                 {strategy(2, 1, 1), append(two, on("c", 2, false)), nil, nil},
+		"some may be missing":         {strategy(2, 0.5, 1), two, nil, nil},
+		"one instance has no promise": {strategy(1, 1, 1), two[:1], nil, nil},
+		"the node stays after all":    {strategy(2, 1, 1), []Instance{on("a", 0, false), on("b", 1, false), on("c", 2, false)}, nil, []string{"c"}},
+		"fewer asked for":             {strategy(2, 0.5, 1), append(two, on("c", 2, false)), nil, []string{"b"}},
+	} {
+		p := Next(c.target, c.seen, time.Unix(10, 0), time.Time{})
+		if diff := cmp.Diff(c.launch, p.Launch); diff != "" {
+			t.Errorf("%s: launches (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(c.kill, killed(p)); diff != "" {
+			t.Errorf("%s: kills (-want +got):\n%s", name, diff)
 		}
 	}
-	return current > w.target.Instances || w.target.Instances == 0
 }
 
 func FuzzNext(f *testing.F) {
@@ -385,12 +442,13 @@ func FuzzNext(f *testing.F) {
 		}
 		seen := make([]Instance, 0, len(raw))
 		for i, b := range raw {
-			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0, Overdue: b&128 != 0, Group: string(rune('a' + i%3))})
+			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Stable: b&2 == 2, Leaving: b&4 == 4, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0, Overdue: b&128 != 0, Group: string(rune('a' + i%3))})
 		}
 		target := strategy(n, health, over)
 		target.Spread = n%2 == 1
+		target.Held, target.Canary = n%3 == 0, n/2
 		p := Next(target, seen, time.Unix(10, 0), time.Unix(int64(len(raw)), 0))
-		if len(p.Launch) > n {
+		if len(p.Launch)+len(p.Restore) > n+1 {
 			t.Fatalf("%d launches for %d instances", len(p.Launch), n)
 		}
 	})

@@ -18,8 +18,10 @@ type world struct {
 	policy  DelayPolicy
 	backoff Backoff
 	config  string
-	now     time.Time
-	tasks   []*task
+	// stable is the configuration that an upgrade leaves.
+	stable string
+	now    time.Time
+	tasks  []*task
 	// healthAfter is how many seconds a task runs before it is healthy.
 	healthAfter int
 	// crash says which launches end at once; nil is none.
@@ -74,7 +76,7 @@ func (w *world) at(second int, event func(*world)) *world {
 }
 
 func (w *world) upgrade() *world {
-	w.config = string(w.config[0] + 1)
+	w.stable, w.config = w.config, string(w.config[0]+1)
 	w.backoff = Backoff{}
 	return w
 }
@@ -83,7 +85,7 @@ func (w *world) instances() []Instance {
 	seen := make([]Instance, 0, len(w.tasks))
 	for _, t := range w.tasks {
 		seen = append(seen, Instance{
-			Name: t.name(), Slot: t.slot, Current: t.config == w.config,
+			Name: t.name(), Slot: t.slot, Current: t.config == w.config, Stable: t.config == w.stable,
 			Condition: t.condition, Healthy: t.healthy, Started: t.started, Group: strconv.Itoa(t.node()),
 		})
 	}
@@ -117,6 +119,9 @@ func (w *world) act(p Plan) {
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.told && t.condition == Lost })
 	for _, slot := range p.Launch {
 		w.tasks = append(w.tasks, &task{config: w.config, slot: slot, condition: Staging, started: w.now})
+	}
+	for _, slot := range p.Restore {
+		w.tasks = append(w.tasks, &task{config: w.stable, slot: slot, condition: Staging, started: w.now})
 	}
 }
 
@@ -185,8 +190,28 @@ func (w *world) there() int {
 	return n
 }
 
+// current is how many tasks of the current configuration there are, the lost left out.
+func (w *world) current() int {
+	n := 0
+	for _, t := range w.tasks {
+		if t.config == w.config && t.condition != Lost {
+			n++
+		}
+	}
+	return n
+}
+
+// hold lets an upgrade wait at so many tasks of the new configuration.
+func (w *world) hold(canary int) *world {
+	w.target.Held, w.target.Canary = true, canary
+	return w
+}
+
 // done says that the app is as asked for.
 func (w *world) done() bool {
+	if w.target.Held {
+		return w.current() == min(w.target.Canary, w.target.Instances) && w.there() == w.target.Instances && w.healthy() == w.target.Instances
+	}
 	for _, t := range w.tasks {
 		if t.condition != Lost && (t.config != w.config || !t.healthy) {
 			return false
@@ -209,7 +234,7 @@ func (w *world) tell(title string, seconds int) string {
 			event(w)
 		}
 		p := w.plan()
-		fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), describe(p, w.config))
+		fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), describe(p, w.config, w.stable))
 		w.act(p)
 		if w.done() && (second > last || len(w.events) == 0) {
 			break
@@ -240,7 +265,7 @@ func (w *world) picture() string {
 	return strings.Join(configs, " ")
 }
 
-func describe(p Plan, config string) string {
+func describe(p Plan, config, stable string) string {
 	var parts []string
 	for _, why := range []Reason{Recover, Timeout, Expunge, Scale, Upgrade} {
 		var names []string
@@ -254,14 +279,21 @@ func describe(p Plan, config string) string {
 		}
 	}
 	if len(p.Launch) > 0 {
-		var names []string
-		for _, slot := range p.Launch {
-			names = append(names, fmt.Sprintf("%s%d", config, slot))
-		}
-		parts = append(parts, fmt.Sprintf("%s: launch %s", p.LaunchReason, strings.Join(names, " ")))
+		parts = append(parts, fmt.Sprintf("%s: launch %s", p.LaunchReason, named(config, p.Launch)))
+	}
+	if len(p.Restore) > 0 {
+		parts = append(parts, "restore "+named(stable, p.Restore))
 	}
 	if p.After > 0 {
 		parts = append(parts, fmt.Sprintf("wait %s", p.After.Round(10*time.Millisecond)))
 	}
 	return strings.Join(parts, "; ")
+}
+
+func named(config string, slots []int) string {
+	var names []string
+	for _, slot := range slots {
+		names = append(names, fmt.Sprintf("%s%d", config, slot))
+	}
+	return strings.Join(names, " ")
 }

@@ -25,6 +25,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AppSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AppStatus"):
 		return &apiv1alpha1.AppStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AvailableVersion"):
+		return &apiv1alpha1.AvailableVersionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Check"):
 		return &apiv1alpha1.CheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Constraint"):
@@ -75,6 +77,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReadinessCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceLimits"):
 		return &apiv1alpha1.ResourceLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RolledBack"):
+		return &apiv1alpha1.RolledBackApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Rollout"):
+		return &apiv1alpha1.RolloutApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Seccomp"):
 		return &apiv1alpha1.SeccompApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Secret"):

@@ -165,6 +165,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: atomic
       default:
       - mode: host
+    - name: perNode
+      type:
+        scalar: boolean
     - name: portDefinitions
       type:
         list:
@@ -187,6 +190,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: slave_public
+    - name: rollout
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Rollout
     - name: secrets
       type:
         list:
@@ -239,12 +245,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: instancesUpToDate
       type:
         scalar: numeric
+    - name: lastAvailable
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.AvailableVersion
     - name: lastTaskFailure
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.TaskFailure
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: resumedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: rolledBack
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.RolledBack
     - name: selector
       type:
         scalar: string
@@ -254,6 +269,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: numeric
           elementRelationship: atomic
+    - name: specHash
+      type:
+        scalar: string
     - name: targetInstances
       type:
         scalar: numeric
@@ -275,6 +293,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: versionInfo
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.VersionInfo
+- name: com.github.kdcos.kdcos.api.v1alpha1.AvailableVersion
+  map:
+    fields:
+    - name: configHash
+      type:
+        scalar: string
+    - name: version
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.CSICapability
   map:
     fields:
@@ -575,6 +602,8 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.kdcos.kdcos.api.v1alpha1.IPCMode
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.InPlaceField
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.KillSelection
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
@@ -750,6 +779,44 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: mem
       type:
         namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: com.github.kdcos.kdcos.api.v1alpha1.RolledBack
+  map:
+    fields:
+    - name: from
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: timestamp
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: to
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Rollout
+  map:
+    fields:
+    - name: canaryInstances
+      type:
+        scalar: numeric
+    - name: inPlace
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.InPlaceField
+          elementRelationship: associative
+    - name: onFailure
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.RolloutFailure
+    - name: paused
+      type:
+        scalar: boolean
+    - name: progressDeadlineSeconds
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.RolloutFailure
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Seccomp
   map:
     fields:

@@ -32,6 +32,10 @@ type AppSpecApplyConfiguration struct {
 	Env []EnvVarApplyConfiguration `json:"env,omitempty"`
 	// instances is the number of tasks to run. Changing it restarts none.
 	Instances *int32 `json:"instances,omitempty"`
+	// perNode runs one task on every node that the app may use, and on those
+	// that come later. The number of instances then follows the nodes. Marathon
+	// had no such thing.
+	PerNode *bool `json:"perNode,omitempty"`
 	// cpus is the number of CPU cores a task gets.
 	Cpus *float64 `json:"cpus,omitempty"`
 	// mem is the memory a task gets, in MiB.
@@ -80,6 +84,9 @@ type AppSpecApplyConfiguration struct {
 	// upgradeStrategy says how much capacity an upgrade keeps and adds. Without
 	// it {1, 1}; {0.5, 0} where there are persistent or external volumes.
 	UpgradeStrategy *UpgradeStrategyApplyConfiguration `json:"upgradeStrategy,omitempty"`
+	// rollout says how kdcos goes from one configuration to the next, beyond
+	// what Marathon knew.
+	Rollout *RolloutApplyConfiguration `json:"rollout,omitempty"`
 	// killSelection says which tasks go first when an app is scaled down.
 	KillSelection *apiv1alpha1.KillSelection `json:"killSelection,omitempty"`
 	// backoffSeconds is the launch delay after the first failure, in seconds.
@@ -165,6 +172,14 @@ func (b *AppSpecApplyConfiguration) WithEnv(values ...*EnvVarApplyConfiguration)
 // If called multiple times, the Instances field is set to the value of the last call.
 func (b *AppSpecApplyConfiguration) WithInstances(value int32) *AppSpecApplyConfiguration {
 	b.Instances = &value
+	return b
+}
+
+// WithPerNode sets the PerNode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PerNode field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithPerNode(value bool) *AppSpecApplyConfiguration {
+	b.PerNode = &value
 	return b
 }
 
@@ -365,6 +380,14 @@ func (b *AppSpecApplyConfiguration) WithReadinessChecks(values ...*ReadinessChec
 // If called multiple times, the UpgradeStrategy field is set to the value of the last call.
 func (b *AppSpecApplyConfiguration) WithUpgradeStrategy(value *UpgradeStrategyApplyConfiguration) *AppSpecApplyConfiguration {
 	b.UpgradeStrategy = value
+	return b
+}
+
+// WithRollout sets the Rollout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rollout field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithRollout(value *RolloutApplyConfiguration) *AppSpecApplyConfiguration {
+	b.Rollout = value
 	return b
 }
 

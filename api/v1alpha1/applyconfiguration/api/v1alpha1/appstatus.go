@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -26,6 +27,17 @@ type AppStatusApplyConfiguration struct {
 	// configHash names the current configuration: pods carry it as the label
 	// kdcos.io/config.
 	ConfigHash *string `json:"configHash,omitempty"`
+	// specHash names what the spec asks for, where tasks run it under another
+	// name: it was changed in place, or is rolled back.
+	SpecHash *string `json:"specHash,omitempty"`
+	// lastAvailable is the version that last had all its instances ready.
+	LastAvailable *AvailableVersionApplyConfiguration `json:"lastAvailable,omitempty"`
+	// rolledBack says that the spec could not be rolled out, and what runs
+	// instead. A new configuration ends it.
+	RolledBack *RolledBackApplyConfiguration `json:"rolledBack,omitempty"`
+	// resumedAt is when the deployment went on that had been held. Its deadline
+	// counts from then.
+	ResumedAt *metav1.Time `json:"resumedAt,omitempty"`
 	// dependenciesMet is the configuration whose dependencies were ready once:
 	// from then on it does not wait for them.
 	DependenciesMet *string `json:"dependenciesMet,omitempty"`
@@ -102,6 +114,38 @@ func (b *AppStatusApplyConfiguration) WithVersionInfo(value *VersionInfoApplyCon
 // If called multiple times, the ConfigHash field is set to the value of the last call.
 func (b *AppStatusApplyConfiguration) WithConfigHash(value string) *AppStatusApplyConfiguration {
 	b.ConfigHash = &value
+	return b
+}
+
+// WithSpecHash sets the SpecHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SpecHash field is set to the value of the last call.
+func (b *AppStatusApplyConfiguration) WithSpecHash(value string) *AppStatusApplyConfiguration {
+	b.SpecHash = &value
+	return b
+}
+
+// WithLastAvailable sets the LastAvailable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastAvailable field is set to the value of the last call.
+func (b *AppStatusApplyConfiguration) WithLastAvailable(value *AvailableVersionApplyConfiguration) *AppStatusApplyConfiguration {
+	b.LastAvailable = value
+	return b
+}
+
+// WithRolledBack sets the RolledBack field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RolledBack field is set to the value of the last call.
+func (b *AppStatusApplyConfiguration) WithRolledBack(value *RolledBackApplyConfiguration) *AppStatusApplyConfiguration {
+	b.RolledBack = value
+	return b
+}
+
+// WithResumedAt sets the ResumedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ResumedAt field is set to the value of the last call.
+func (b *AppStatusApplyConfiguration) WithResumedAt(value metav1.Time) *AppStatusApplyConfiguration {
+	b.ResumedAt = &value
 	return b
 }
 
