@@ -52,6 +52,8 @@ maxLaunchDelaySeconds: 1
 taskKillGracePeriodSeconds: 1
 drainSeconds: 1
 suspend: true
+perNode: true
+rollout: {paused: true, canaryInstances: 1, progressDeadlineSeconds: 1, onFailure: Rollback, inPlace: [labels]}
 unreachableStrategy: {disabled: true, inactiveAfterSeconds: 1, expungeAfterSeconds: 1}
 secrets: [{name: s, source: s}]
 tty: true

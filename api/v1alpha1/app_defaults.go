@@ -63,6 +63,9 @@ func (s *AppSpec) Desired() int32 {
 	return ptr.Deref(s.Instances, 1)
 }
 
+// RunsPerNode reports whether the app runs one task on every node it may use.
+func (s *AppSpec) RunsPerNode() bool { return ptr.Deref(s.PerNode, false) }
+
 // Resident reports whether the tasks have persistent volumes, and so stay
 // where these are.
 func (s *AppSpec) Resident() bool {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -23,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -40,6 +42,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;delete;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // refusedRetry is when a pod that the API server refused is tried again: a
@@ -96,6 +99,8 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsPerNode), builder.WithPredicates(placeChanges())).
+		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.appsBudgeted), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.dependents), builder.WithPredicates(progress())).
 		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
@@ -141,9 +146,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 	if held := r.hold(ctx, app, seen); held != nil {
 		return reconcile.Result{}, explain(held, setStatus(app, seen, backoff))
 	}
+	seen.resume(&app.Status)
 	plan := seen.tasks(backoff)
 	failed := r.act(ctx, seen, app.Status.Version, plan)
 	state := setStatus(app, seen, backoff)
+	if back, err := r.rollBack(ctx, app, seen, state); back != nil || err != nil {
+		return reconcile.Result{}, errors.Join(err, back)
+	}
 	if apierrors.HasStatusCause(failed, corev1.NamespaceTerminatingCause) {
 		// The App is about to go with its namespace.
 		return reconcile.Result{}, state
@@ -170,7 +179,7 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 			return err
 		}
 	}
-	return errors.Join(r.kill(ctx, seen, plan), r.launch(ctx, seen, version, plan))
+	return errors.Join(r.protect(ctx, seen), r.kill(ctx, seen, plan), r.restore(ctx, seen, plan), r.launch(ctx, seen, version, plan))
 }
 
 // kill stops tasks. That one can't be stopped keeps none of the others.
@@ -197,20 +206,24 @@ func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan
 
 // launch starts tasks until one is refused.
 func (r *Reconciler) launch(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
-	logger := log.FromContext(ctx)
 	return apply.Each(min(len(plan.Launch), launchesAPass), func(i int) error {
-		slot := plan.Launch[i]
-		pod, err := workload.Pod(seen.app, r.Settings, workload.Slot{Number: slot, Version: version})
-		if err != nil {
-			return invalid(err.Error())
-		}
-		logger.V(1).Info("launch", "slot", slot, "reason", plan.LaunchReason)
-		if err := r.Apply.Create(ctx, seen.app, pod); err != nil {
-			return refusal(err)
-		}
-		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
-		return nil
+		slot := workload.Slot{Number: plan.Launch[i], Version: version, Config: seen.config}
+		return r.start(ctx, seen.app, seen.app, slot, plan.LaunchReason)
 	})
+}
+
+// start launches a task of what the App is, or was.
+func (r *Reconciler) start(ctx context.Context, owner, app *v1alpha1.App, slot workload.Slot, why rollout.Reason) error {
+	pod, err := workload.Pod(app, r.Settings, slot)
+	if err != nil {
+		return invalid(err.Error())
+	}
+	log.FromContext(ctx).V(1).Info("launch", "slot", slot.Number, "reason", why)
+	if err := r.Apply.Create(ctx, owner, pod); err != nil {
+		return refusal(err)
+	}
+	tasksLaunched.WithLabelValues(string(why)).Inc()
+	return nil
 }
 
 // options are how a task is killed: one that nobody will hear of again at once.

@@ -71,7 +71,8 @@ func (r *Reconciler) hold(ctx context.Context, app *v1alpha1.App, seen *observed
 // done says that an App is as its spec asks for.
 func done(app *v1alpha1.App) bool {
 	return app.Status.ObservedGeneration == app.Generation && meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionReady) &&
-		!meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionReconciling)
+		!meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionReconciling) &&
+		!meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionStalled)
 }
 
 // cycle is a way over dependencies from an App to itself, nil if there is none.

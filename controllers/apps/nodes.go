@@ -35,6 +35,19 @@ func (r *Reconciler) unreachableNodes(ctx context.Context) (map[string]time.Time
 	return lost, nil
 }
 
+// leavingNodes are the nodes that are being emptied.
+func (r *Reconciler) leavingNodes(ctx context.Context) (map[string]bool, error) {
+	var nodes corev1.NodeList
+	if err := r.Client.List(ctx, &nodes, index.LeavingNodes(), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	leaving := make(map[string]bool, len(nodes.Items))
+	for i := range nodes.Items {
+		leaving[nodes.Items[i].Name] = true
+	}
+	return leaving, nil
+}
+
 // nodeValues are the values of a label, by node.
 func (r *Reconciler) nodeValues(ctx context.Context, key string) (map[string]string, error) {
 	var nodes corev1.NodeList
@@ -68,19 +81,26 @@ func (r *Reconciler) appsOn(ctx context.Context, node client.Object) []reconcile
 	return requests
 }
 
-// reachability lets through that a node is lost, or is back.
+// reachability lets through that a node is lost, or is being emptied, or is back.
 func reachability() predicate.Predicate {
-	lost := func(obj client.Object) bool {
+	lost := func(obj client.Object) (unreachable, leaving bool) {
 		node, is := obj.(*corev1.Node)
 		if !is {
-			return false
+			return false, false
 		}
-		_, is = index.UnreachableSince(node)
-		return is
+		_, unreachable = index.UnreachableSince(node)
+		return unreachable, index.Leaving(node)
 	}
 	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { return lost(e.Object) },
-		UpdateFunc: func(e event.UpdateEvent) bool { return lost(e.ObjectOld) != lost(e.ObjectNew) },
+		CreateFunc: func(e event.CreateEvent) bool {
+			unreachable, leaving := lost(e.Object)
+			return unreachable || leaving
+		},
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			unreachable, leaving := lost(e.ObjectOld)
+			unreachableNow, leavingNow := lost(e.ObjectNew)
+			return unreachable != unreachableNow || leaving != leavingNow
+		},
 		DeleteFunc: func(event.DeleteEvent) bool { return true },
 	}
 }

@@ -23,12 +23,20 @@ type observed struct {
 	app *v1alpha1.App
 	// id is its Marathon path id.
 	id string
-	// config is the hash of its configuration.
-	config string
+	// specHash names the configuration that its spec asks for, config the one
+	// that is to run: as a rule the same.
+	specHash, config string
 	// pods are the pods it owns. They belong to the cache: nobody changes them.
 	pods []corev1.Pod
 	// unreachable are the nodes that do not answer, and since when.
 	unreachable map[string]time.Time
+	// leaving are the nodes that are being emptied.
+	leaving map[string]bool
+	// places are the nodes that an App of one task per node may use, and whether
+	// they take new pods; nil for other Apps.
+	places map[string]bool
+	// spares is how many instances there are to be beyond those asked for.
+	spares int32
 	// groups are the values that nodes have of what the App is grouped by.
 	groups map[string]string
 	// settings are those of the datacenter.
@@ -48,8 +56,17 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 	if seen.id, err = r.id(app); err != nil {
 		return nil, invalid(fmt.Sprintf("metadata.annotations[%s]: %s", v1alpha1.IDAnnotation, err))
 	}
-	if seen.config, _, err = workload.Config(seen.app); err != nil {
+	if seen.specHash, _, err = workload.Config(seen.app); err != nil {
 		return nil, err
+	}
+	seen.config = seen.specHash
+	if s := &app.Status; s.SpecHash == seen.specHash {
+		seen.config = s.ConfigHash
+		if s.RolledBack != nil {
+			if err := r.asRolledBack(ctx, seen.app); err != nil {
+				return nil, err
+			}
+		}
 	}
 	var pods corev1.PodList
 	if err := r.Client.List(ctx, &pods, client.InNamespace(app.Namespace), index.ControlledBy(app), client.UnsafeDisableDeepCopy); err != nil {
@@ -58,6 +75,14 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 	seen.pods = pods.Items
 	if seen.unreachable, err = r.unreachableNodes(ctx); err != nil {
 		return nil, err
+	}
+	if seen.leaving, err = r.leavingNodes(ctx); err != nil {
+		return nil, err
+	}
+	if seen.app.Spec.RunsPerNode() {
+		if seen.places, err = r.places(ctx, seen.app); err != nil {
+			return nil, err
+		}
 	}
 	if key, grouped := workload.GroupByField(&seen.app.Spec); grouped {
 		if seen.groups, err = r.nodeValues(ctx, key); err != nil {
@@ -69,4 +94,10 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 }
 
 // instances is the number of instances the App asks for now.
-func (o *observed) instances() int32 { return o.app.Spec.Desired() }
+func (o *observed) instances() int32 {
+	n := o.app.Spec.Desired()
+	if o.places != nil && n > 0 {
+		return o.perNode()
+	}
+	return n
+}

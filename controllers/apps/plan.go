@@ -4,6 +4,7 @@
 package apps
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -23,6 +24,7 @@ const versionFormat = "2006-01-02T15:04:05.000Z"
 // tasks decides what to do about the pods of the App now.
 func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 	spec := &o.app.Spec
+	canary, held := o.held()
 	target := rollout.Target{
 		Instances:             int(o.instances()),
 		MinimumHealthCapacity: *spec.UpgradeStrategy.MinimumHealthCapacity,
@@ -31,6 +33,9 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 		OldestFirst:           spec.KillSelection == v1alpha1.OldestFirst,
 		Groups:                workload.Groups(spec),
 		Spread:                o.groups != nil,
+		PerNode:               o.places != nil,
+		Held:                  held != "",
+		Canary:                canary,
 	}
 	seen := make([]rollout.Instance, 0, len(o.pods))
 	for i := range o.pods {
@@ -38,19 +43,24 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 	}
 	plan := rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
 	o.killUnhealthy(&plan)
+	o.killAstray(&plan)
+	o.spares = int32(plan.Spares) //nolint:gosec // none or one
 	return plan
 }
 
 // instance is what a pod is to the planner.
 func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 	condition := o.condition(pod)
-	if o.doom(pod) != nil {
+	if o.doom(pod) != nil || o.astray(pod) {
 		condition = rollout.Stopping
 	}
+	stable := o.stable()
 	return rollout.Instance{
 		Name:      pod.Name,
 		Slot:      slotOf(pod),
 		Current:   o.current(pod),
+		Stable:    stable != nil && pod.Labels[v1alpha1.ConfigLabel] == stable.ConfigHash,
+		Leaving:   o.leaving[pod.Spec.NodeName],
 		Condition: condition,
 		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
 		Overdue:   o.overdue(pod),
@@ -88,6 +98,9 @@ func (o *observed) lookAgain(after time.Duration, backoff rollout.Backoff) time.
 		if !waits && o.condition(pod) == rollout.Unreachable {
 			sooner(o.unreachable[pod.Spec.NodeName].Add(inactive))
 		}
+	}
+	if at := o.deadline(); !at.IsZero() {
+		sooner(at)
 	}
 	if backoff.Failures > 0 {
 		sooner(backoff.Forgotten(o.delays()))
@@ -320,6 +333,8 @@ type transition struct {
 	counted bool
 	// restarts says that tasks are replaced; otherwise the App is only scaled.
 	restarts bool
+	// inPlace says that the configuration is another one, and tasks stay all the same.
+	inPlace bool
 }
 
 // transition is the step that the App's spec asks for, nil where it is what it was.
@@ -331,8 +346,8 @@ func (o *observed) transition() *transition {
 		}
 		return &transition{to: o.app.CreationTimestamp.UTC().Format(versionFormat), restarts: true}
 	}
-	restarts := s.ConfigHash != o.config
-	if !restarts && s.TargetInstances == o.instances() {
+	restarts := cmp.Or(s.SpecHash, s.ConfigHash) != o.specHash
+	if !restarts && s.TargetInstances == o.app.Spec.Desired() {
 		return nil
 	}
 	return &transition{from: s.Version, to: after(s.Version, o.now), fromConfig: s.ConfigHash, fromInstances: s.TargetInstances, restarts: restarts}
@@ -371,17 +386,24 @@ func (t *transition) enter(status *v1alpha1.AppStatus, seen *observed) {
 	}
 	status.Version = t.to
 	status.VersionInfo.LastScalingAt = ptr.Deref(scaledAt(status, seen, t), t.to)
-	if t.restarts {
+	switch {
+	case t.inPlace:
+		status.SpecHash, status.RolledBack = "", nil
+		if seen.specHash != status.ConfigHash {
+			status.SpecHash = seen.specHash
+		}
+	case t.restarts:
 		status.VersionInfo.LastConfigChangeAt = t.to
-		status.Backoff = nil
+		status.Backoff, status.RolledBack, status.SpecHash, status.ConfigHash = nil, nil, "", seen.specHash
 	}
-	status.ConfigHash = seen.config
-	status.TargetInstances = seen.instances()
+	status.ResumedAt = metav1.Time{}
+	seen.config = status.ConfigHash
+	status.TargetInstances = seen.app.Spec.Desired()
 }
 
 // scaledAt is the last scaling that still stands, nil if this is one.
 func scaledAt(status *v1alpha1.AppStatus, seen *observed, t *transition) *string {
-	if t.from == "" || status.TargetInstances != seen.instances() || status.VersionInfo.LastScalingAt == "" {
+	if t.from == "" || status.TargetInstances != seen.app.Spec.Desired() || status.VersionInfo.LastScalingAt == "" {
 		return nil
 	}
 	return &status.VersionInfo.LastScalingAt

@@ -176,11 +176,14 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 		}
 	}
 	n := seen.instances()
-	if t.old == 0 && t.stopping == 0 && t.upToDate == n && t.available == n {
-		return nil
+	if t.old == 0 && t.stopping == 0 && t.upToDate >= n && t.upToDate <= n+seen.spares && t.available >= n {
+		if n > 0 && s.ConfigHash == seen.config && s.Version != "" {
+			s.LastAvailable = &v1alpha1.AvailableVersion{Version: s.Version, ConfigHash: s.ConfigHash}
+		}
+		return seen.verdict(s, nil)
 	}
 	reason, message := t.explain(app, n)
-	return &reconciler.NotReady{Reason: reason, Message: message, Serving: t.serving(app, seen)}
+	return seen.verdict(s, &reconciler.NotReady{Reason: reason, Message: message, Serving: t.serving(app, seen)})
 }
 
 // explain names the reason why an App is not as asked for, the worst first,

@@ -32,20 +32,23 @@ const versionsKept = 50
 // does, in another record of the same configuration.
 func (r *Reconciler) record(ctx context.Context, seen *observed, step *transition) error {
 	if step.from == "" {
-		return r.recordUnseen(ctx, seen, step.to)
+		return r.recordUnseen(ctx, seen, step)
 	}
 	records, err := r.records(ctx, seen.app)
 	if err != nil {
 		return err
 	}
-	spec, err := r.configuration(ctx, seen, step.fromConfig, records)
+	spec, err := r.left(ctx, seen, step, records)
 	if err != nil {
+		return err
+	}
+	if step.inPlace, err = seen.inPlace(step, spec); err != nil {
 		return err
 	}
 	if spec == nil {
 		log.FromContext(ctx).Info("version left without a trace: nothing ran it", "version", step.from)
 		step.resume(seen, records)
-		return r.recordUnseen(ctx, seen, step.to)
+		return r.recordUnseen(ctx, seen, step)
 	}
 	if !step.counted || spec.Instances == nil {
 		spec.Instances = ptr.To(step.fromInstances)
@@ -53,11 +56,46 @@ func (r *Reconciler) record(ctx context.Context, seen *observed, step *transitio
 	if err := r.write(ctx, seen.app, step.from, step.fromConfig, spec); err != nil {
 		return err
 	}
-	if err := r.forget(ctx, records, step.from); err != nil {
+	if err := r.forget(ctx, seen, records, step.from); err != nil {
 		return err
 	}
 	step.resume(seen, records)
-	return r.recordUnseen(ctx, seen, step.to)
+	return r.recordUnseen(ctx, seen, step)
+}
+
+// left is the spec of the version that is left, nil if there is no trace of it.
+func (r *Reconciler) left(ctx context.Context, seen *observed, step *transition, records []appsv1.ControllerRevision) (*v1alpha1.AppSpec, error) {
+	for i := range records {
+		if records[i].Annotations[v1alpha1.VersionAnnotation] == step.from {
+			var data workload.RevisionData
+			if err := json.Unmarshal(records[i].Data.Raw, &data); err == nil {
+				return &data.Spec, nil
+			}
+		}
+	}
+	return r.configuration(ctx, seen, step.fromConfig, records)
+}
+
+// inPlace says that the tasks of the version that is left stay: what is asked
+// for is what they are, or differs in fields only that may change so.
+func (o *observed) inPlace(step *transition, from *v1alpha1.AppSpec) (bool, error) {
+	s := &o.app.Status
+	if !step.restarts || from == nil || s.ConfigHash == "" {
+		return false, nil
+	}
+	if o.specHash == s.ConfigHash {
+		return true, nil
+	}
+	// A restart that is asked for at the same time is one: with it, the spec
+	// of before has another name.
+	before := o.app.DeepCopy()
+	before.Spec = *from.DeepCopy()
+	before.Spec.Default()
+	hash, _, err := workload.Config(before)
+	if err != nil || hash != s.ConfigHash && hash != s.SpecHash {
+		return false, err
+	}
+	return workload.InPlace(from, &o.app.Spec)
 }
 
 // resume takes up the version that an earlier pass began to enter and, since its
@@ -65,7 +103,7 @@ func (r *Reconciler) record(ctx context.Context, seen *observed, step *transitio
 func (t *transition) resume(seen *observed, records []appsv1.ControllerRevision) {
 	for i := range records {
 		version := records[i].Annotations[v1alpha1.VersionAnnotation]
-		if seen.instances() == 0 && version > t.from && records[i].Labels[v1alpha1.ConfigLabel] == seen.config {
+		if t.unseen(seen) && version > t.from && records[i].Labels[v1alpha1.ConfigLabel] == t.config(seen) {
 			t.to = version
 			return
 		}
@@ -73,11 +111,22 @@ func (t *transition) resume(seen *observed, records []appsv1.ControllerRevision)
 }
 
 // recordUnseen records a version at its beginning if no pod will carry its configuration.
-func (r *Reconciler) recordUnseen(ctx context.Context, seen *observed, version string) error {
-	if seen.instances() > 0 {
+func (r *Reconciler) recordUnseen(ctx context.Context, seen *observed, step *transition) error {
+	if !step.unseen(seen) {
 		return nil
 	}
-	return r.write(ctx, seen.app, version, seen.config, &seen.app.Spec)
+	return r.write(ctx, seen.app, step.to, step.config(seen), &seen.app.Spec)
+}
+
+// unseen says that no pod will tell of the version.
+func (t *transition) unseen(seen *observed) bool { return t.inPlace || seen.instances() == 0 }
+
+// config names the configuration that the version runs.
+func (t *transition) config(seen *observed) string {
+	if t.inPlace {
+		return t.fromConfig
+	}
+	return seen.config
 }
 
 // leavesNoTrace says that a plan kills the last pods that carry the configuration.
@@ -188,11 +237,18 @@ func carried(pod *metav1.PartialObjectMetadata) *v1alpha1.AppSpec {
 
 // forget removes the oldest records, so that there is room for one more: that of
 // the version, which an earlier pass may have written already.
-func (r *Reconciler) forget(ctx context.Context, records []appsv1.ControllerRevision, version string) error {
+func (r *Reconciler) forget(ctx context.Context, seen *observed, records []appsv1.ControllerRevision, version string) error {
 	others := slices.DeleteFunc(slices.Clone(records), func(x appsv1.ControllerRevision) bool {
 		return x.Annotations[v1alpha1.VersionAnnotation] == version
 	})
-	for i := range max(len(others)-versionsKept+1, 0) {
+	surplus := max(len(others)-versionsKept+1, 0)
+	if last := seen.app.Status.LastAvailable; last != nil {
+		// The one to go back to stays.
+		others = slices.DeleteFunc(others, func(x appsv1.ControllerRevision) bool {
+			return x.Annotations[v1alpha1.VersionAnnotation] == last.Version
+		})
+	}
+	for i := range min(surplus, len(others)) {
 		if err := r.Apply.Delete(ctx, &others[i]); err != nil {
 			return fmt.Errorf("delete version: %w", err)
 		}

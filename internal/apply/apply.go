@@ -80,6 +80,12 @@ func (a *Applier) Create(ctx context.Context, owner client.Object, child any) er
 	return nil
 }
 
+// Update writes what differs between an object that was seen and what is to be of
+// it. It fails with a conflict where the object is another one by now.
+func (a *Applier) Update(ctx context.Context, seen, wanted client.Object) error {
+	return a.client.Patch(ctx, wanted, client.MergeFromWithOptions(seen, client.MergeFromWithOptimisticLock{}))
+}
+
 // Each calls do for all of n, many at once, until an error. The first comes
 // alone: where it is refused, the others would be, too.
 func Each(n int, do func(i int) error) error {

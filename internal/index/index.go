@@ -25,6 +25,8 @@ const (
 	controllerUID = "metadata.controllerUID"
 	nodeName      = "spec.nodeName"
 	unreachable   = "status.unreachable"
+	leaving       = "spec.leaving"
+	perNode       = "spec.perNode"
 	servicePort   = "servicePort"
 	matches       = "spec.matches"
 	dependency    = "spec.dependencies"
@@ -40,6 +42,8 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&corev1.Pod{}, controllerUID, controllerOf},
 		{&corev1.Pod{}, nodeName, nodeOf},
 		{&corev1.Node{}, unreachable, isUnreachable},
+		{&corev1.Node{}, leaving, isLeaving},
+		{&v1alpha1.App{}, perNode, runsPerNode},
 		{&v1alpha1.App{}, servicePort, servicePortsOf},
 		{&v1alpha1.App{}, matches, matchesOf},
 		{&v1alpha1.App{}, dependency, dependenciesOf},
@@ -73,6 +77,25 @@ func isUnreachable(obj client.Object) []string {
 		}
 	}
 	return nil
+}
+
+func isLeaving(obj client.Object) []string {
+	node, is := obj.(*corev1.Node)
+	return yes(is && Leaving(node))
+}
+
+func runsPerNode(obj client.Object) []string {
+	app, is := obj.(*v1alpha1.App)
+	return yes(is && app.Spec.RunsPerNode())
+}
+
+// leavingTaints are put on nodes by those who are about to remove them.
+var leavingTaints = map[string]bool{"karpenter.sh/disrupted": true, "ToBeDeletedByClusterAutoscaler": true}
+
+// Leaving says that a node is being emptied, or may be: kubectl drain leaves no
+// other sign than that it is cordoned.
+func Leaving(node *corev1.Node) bool {
+	return node.Spec.Unschedulable || slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return leavingTaints[t.Key] })
 }
 
 // servicePortsOf are the service ports an App wrote down or was given.
@@ -145,6 +168,12 @@ func OnNode(name string) client.ListOption { return client.MatchingFields{nodeNa
 
 // UnreachableNodes selects the nodes that do not answer.
 func UnreachableNodes() client.ListOption { return client.MatchingFields{unreachable: "true"} }
+
+// LeavingNodes selects the nodes that are being emptied.
+func LeavingNodes() client.ListOption { return client.MatchingFields{leaving: "true"} }
+
+// PerNode selects the Apps that run one task on every node.
+func PerNode() client.ListOption { return client.MatchingFields{perNode: "true"} }
 
 // WithServicePort selects the Apps that have a service port.
 func WithServicePort(port int32) client.ListOption {

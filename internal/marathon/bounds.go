@@ -60,6 +60,10 @@ func checkBounds(a *App, opts Options, p *problems) {
 	b.number("/maxLaunchDelaySeconds", float64(*a.MaxLaunchDelaySeconds), 0, boundSeconds)
 	b.number("/taskKillGracePeriodSeconds", float64(ptr.Deref(a.TaskKillGracePeriodSeconds, 0)), 0, boundDay)
 	b.number("/drainSeconds", float64(ptr.Deref(a.DrainSeconds, 0)), 0, boundDay)
+	if r := a.Rollout; r != nil {
+		b.number("/rollout/canaryInstances", float64(ptr.Deref(r.CanaryInstances, 0)), 0, 100000)
+		b.number("/rollout/progressDeadlineSeconds", float64(ptr.Deref(r.ProgressDeadlineSeconds, 1)), 1, boundSeconds)
+	}
 	b.number("/unreachableStrategy/inactiveAfterSeconds", float64(a.UnreachableStrategy.InactiveAfterSeconds), 0, boundYear)
 	b.number("/unreachableStrategy/expungeAfterSeconds", float64(a.UnreachableStrategy.ExpungeAfterSeconds), 0, boundYear)
 	if slices.Contains(opts.roles(a.ID), *a.Role) {

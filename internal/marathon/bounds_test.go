@@ -62,6 +62,8 @@ var appBounds = []bound{
 	{"/maxLaunchDelaySeconds", 604800, value(cmd + `"maxLaunchDelaySeconds":%d`)},
 	{"/taskKillGracePeriodSeconds", 86400, value(cmd + `"taskKillGracePeriodSeconds":%d`)},
 	{"/drainSeconds", 86400, value(cmd + `"drainSeconds":%d`)},
+	{"/rollout/canaryInstances", 100000, value(cmd + `"rollout":{"canaryInstances":%d}`)},
+	{"/rollout/progressDeadlineSeconds", 604800, value(cmd + `"rollout":{"progressDeadlineSeconds":%d}`)},
 	{"/unreachableStrategy/expungeAfterSeconds", 31536000, value(cmd + `"unreachableStrategy":{"expungeAfterSeconds":%d}`)},
 	{"/executorResources/cpus", 1000, value(cmd + `"executorResources":{"cpus":%d}`)},
 	{"/executorResources/mem", 1 << 30, value(cmd + `"executorResources":{"mem":%d}`)},

@@ -92,6 +92,8 @@ func fromSpec(s *v1alpha1.AppSpec) *App {
 		KillSelection:              s.KillSelection,
 		TTY:                        s.TTY,
 		DrainSeconds:               s.DrainSeconds,
+		PerNode:                    s.PerNode,
+		Rollout:                    s.Rollout,
 		Suspend:                    s.Suspend,
 		Role:                       &s.Role,
 	}

@@ -86,13 +86,18 @@ func (g generator) app() object {
 		"secrets":                    g.good(object{"s": object{}}, object{"s": object{"source": "/a"}}, object{"s": object{"source": "a/b"}, "t": object{"source": "t"}}),
 		"tty":                        pick(g, true, false),
 		"drainSeconds":               g.good(-1, 0, 3, 86400),
-		"suspend":                    g.good("x", true, false),
-		"executor":                   g.good("/opt/executor", "", "//cmd"),
-		"executorResources":          g.some(object{"cpus": g.good(0, 0.1, 1), "mem": g.good(1, 32, 64.5), "disk": 10}),
-		"resourceLimits":             g.some(object{"cpus": g.limit(), "mem": g.limit()}),
-		"check":                      g.check(),
-		"version":                    "2020-01-01T00:00:00.000Z",
-		"maintainer":                 object{"a": []any{1}},
+		"perNode":                    g.good(1, true, false),
+		"rollout": g.some(object{
+			"paused": g.good("x", true, false), "canaryInstances": g.good(-1, 0, 1, 100000), "progressDeadlineSeconds": g.good(0, 1, 604800),
+			"onFailure": g.good("Retry", "Pause", "rollback"), "inPlace": g.good([]any{"image"}, []any{}, []any{"labels"}, []any{"labels", "constraints", "labels"}),
+		}),
+		"suspend":           g.good("x", true, false),
+		"executor":          g.good("/opt/executor", "", "//cmd"),
+		"executorResources": g.some(object{"cpus": g.good(0, 0.1, 1), "mem": g.good(1, 32, 64.5), "disk": 10}),
+		"resourceLimits":    g.some(object{"cpus": g.limit(), "mem": g.limit()}),
+		"check":             g.check(),
+		"version":           "2020-01-01T00:00:00.000Z",
+		"maintainer":        object{"a": []any{1}},
 	})
 	app["id"] = g.good("/UPPER", "/x", "x", "/prod/web.x/api_y", "prod/x", "/hello_world", "a/../b", "/default/x", "/"+strings.Repeat("long/", 50)+"x")
 	g.command(app)

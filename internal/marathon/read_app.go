@@ -64,6 +64,8 @@ func readApp(n node) App {
 		UnreachableStrategy:        optional(o, "unreachableStrategy", readUnreachableStrategy),
 		TTY:                        optional(o, "tty", boolean),
 		DrainSeconds:               optional(o, "drainSeconds", seconds),
+		PerNode:                    optional(o, "perNode", boolean),
+		Rollout:                    optional(o, "rollout", readRollout),
 		Suspend:                    optional(o, "suspend", boolean),
 		Role:                       optional(o, "role", text(notEmpty)),
 		IPAddress:                  optional(o, "ipAddress", readIPAddress),
@@ -133,6 +135,17 @@ func readUpgradeStrategy(n node) UpgradeStrategy {
 	return UpgradeStrategy{
 		MaximumOverCapacity:   required(o, "maximumOverCapacity", number(0, 1)),
 		MinimumHealthCapacity: required(o, "minimumHealthCapacity", number(0, 1)),
+	}
+}
+
+func readRollout(n node) v1alpha1.Rollout {
+	o := n.fields()
+	return v1alpha1.Rollout{
+		Paused:                  optional(o, "paused", boolean),
+		CanaryInstances:         optional(o, "canaryInstances", seconds),
+		ProgressDeadlineSeconds: optional(o, "progressDeadlineSeconds", seconds),
+		OnFailure:               optional(o, "onFailure", enum(v1alpha1.FailurePause, v1alpha1.FailureRollback)),
+		InPlace:                 distinct(either(o, "inPlace", list(enum(v1alpha1.InPlaceFields()...)))),
 	}
 }
 

@@ -79,6 +79,8 @@ func (a *App) spec() *v1alpha1.AppSpec {
 		Secrets:                    secretSpec(a.Secrets),
 		TTY:                        said(a.TTY, false),
 		DrainSeconds:               a.DrainSeconds,
+		PerNode:                    a.PerNode,
+		Rollout:                    a.Rollout,
 		Suspend:                    a.Suspend,
 	}
 	if r := a.ExecutorResources; r != nil {

@@ -53,8 +53,10 @@ type App struct {
 	Role                *string                `json:"role,omitempty"`
 
 	// What Marathon did not have: written only where it is used.
-	DrainSeconds *int32 `json:"drainSeconds,omitempty"`
-	Suspend      *bool  `json:"suspend,omitempty"`
+	DrainSeconds *int32            `json:"drainSeconds,omitempty"`
+	PerNode      *bool             `json:"perNode,omitempty"`
+	Rollout      *v1alpha1.Rollout `json:"rollout,omitempty"`
+	Suspend      *bool             `json:"suspend,omitempty"`
 
 	// Deprecated forms: read, and never written.
 	IPAddress *IPAddress `json:"ipAddress,omitempty"`

@@ -54,6 +54,9 @@ type Terminal struct {
 	Reason, Message string
 	// Serving says that what there is of the object does its work: Ready stays as it is.
 	Serving bool
+	// Available says that the object does all its work, though not the way that
+	// was asked for: Ready is true.
+	Available bool
 }
 
 // Error returns reason and message.
@@ -203,7 +206,10 @@ func settle(obj Object, result reconcile.Result, err error) (reconcile.Result, e
 		}
 		err = nil
 	case errors.As(err, &terminal):
-		if !terminal.Serving {
+		switch {
+		case terminal.Available:
+			s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable, "")
+		case !terminal.Serving:
 			s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, terminal.Reason, terminal.Message)
 		}
 		s.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, terminal.Reason, terminal.Message)

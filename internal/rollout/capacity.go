@@ -34,7 +34,7 @@ func (t Target) room(c *census) (killNow, maxCapacity int) {
 // none may be missing, one that leaves with its node needs its successor first.
 func (t Target) spares(c *census) int {
 	minHealthy, _ := t.capacity()
-	if t.Resident || t.Instances < 2 || minHealthy < t.Instances {
+	if t.Resident || t.PerNode || t.Instances < 2 || minHealthy < t.Instances {
 		return 0
 	}
 	for _, i := range c.current {

@@ -81,6 +81,8 @@ type Target struct {
 	// Groups is the number of groups that slots are dealt to in turn, and that
 	// are kept even by the slots that are launched; 0 is one group.
 	Groups int
+	// PerNode says that each instance has a node of its own, and no other is for it.
+	PerNode bool
 	// Held says that an upgrade waits once there are Canary instances of the
 	// current configuration. The others stay, and are restored if they end.
 	Held   bool
@@ -118,6 +120,8 @@ type Plan struct {
 	Restore []int
 	// Kill are the instances to stop.
 	Kill []Kill
+	// Spares is how many instances there are to be beyond those asked for.
+	Spares int
 	// After is when to look again, if nothing happens before; 0 is not needed.
 	After time.Duration
 }
@@ -156,9 +160,9 @@ func (p *Plan) scale(t Target, c *census) int {
 		p.LaunchReason = Scale
 	}
 	p.killAll(c.old, Scale)
-	spares := t.spares(c)
-	p.killSurplus(t, c, t.Instances+spares)
-	return t.Instances + spares - len(c.current) - c.currentStopping
+	p.Spares = t.spares(c)
+	p.killSurplus(t, c, t.Instances+p.Spares)
+	return t.Instances + p.Spares - len(c.current) - c.currentStopping
 }
 
 // upgrade replaces instances of older configurations by Marathon's arithmetic.

@@ -95,6 +95,9 @@ func place(app *v1alpha1.App, settings Settings, config string, slot int) (*plac
 			atHome = false
 		}
 	}
+	if app.Spec.RunsPerNode() {
+		p.onePerNode()
+	}
 	if atHome {
 		p.node(corev1.LabelTopologyRegion, corev1.NodeSelectorOpIn, settings.HomeRegion)
 	}
@@ -156,6 +159,14 @@ func (p *placement) add(c *v1alpha1.Constraint) (field, error) {
 	case v1alpha1.ConstraintMaxPer, v1alpha1.ConstraintLike, v1alpha1.ConstraintUnlike, v1alpha1.ConstraintIs:
 	}
 	return f, nil
+}
+
+// onePerNode keeps the pods apart, whatever constraints say.
+func (p *placement) onePerNode() {
+	apart := p.term(field{key: corev1.LabelHostname}, nil)
+	if !slices.ContainsFunc(p.apart, func(x *corev1ac.PodAffinityTermApplyConfiguration) bool { return reflect.DeepEqual(x, apart) }) {
+		p.apart = append(p.apart, apart)
+	}
 }
 
 // maxPer lets k pods be where the field has the same value. The scheduler can't

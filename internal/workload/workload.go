@@ -36,6 +36,9 @@ type Slot struct {
 	Number int
 	// Version of the App it is launched under, as in status.version.
 	Version string
+	// Config names the configuration; "" is what Config says. One that was
+	// changed in place, or is back from a record, keeps its name.
+	Config string
 }
 
 // Pod is the pod that runs a slot of the app.
@@ -43,6 +46,9 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	config, raw, err := Config(app)
 	if err != nil {
 		return nil, err
+	}
+	if slot.Config != "" {
+		config = slot.Config
 	}
 	ports, err := assignPorts(app, settings, config, slot.Number)
 	if err != nil {
@@ -165,11 +171,11 @@ func Selector(app *v1alpha1.App) string {
 // Config is what a pod is made from: the spec without the number of instances,
 // as JSON, and the hash that names it. Two Apps with the same hash run the same
 // tasks: as in Marathon, instances and executorResources do not count, and a
-// request to restart does. Fields that come later have no default in the schema:
+// request to restart does. How it is rolled out does not count either. Fields that come later have no default in the schema:
 // it would change the hash of every App, and restart it.
 func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 	spec := app.Spec.DeepCopy()
-	spec.Instances, spec.Suspend = nil, nil
+	spec.Instances, spec.Suspend, spec.Rollout = nil, nil, nil
 	if raw, err = json.Marshal(spec); err != nil {
 		return "", nil, fmt.Errorf("encode configuration: %w", err)
 	}
