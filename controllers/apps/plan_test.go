@@ -28,7 +28,7 @@ func seen(n int32, pods ...corev1.Pod) *observed {
 		Spec:       v1alpha1.AppSpec{Instances: &n, Container: &v1alpha1.Container{Docker: &v1alpha1.DockerContainer{Image: "web"}}},
 	}
 	app.Spec.Default()
-	return &observed{app: app, id: "/web", config: "new", pods: pods, now: noon, settings: workload.DefaultSettings()}
+	return &observed{app: app, id: "/web", specHash: "new", config: "new", pods: pods, now: noon, settings: workload.DefaultSettings()}
 }
 
 // pod is one of a configuration; edits make something else of a healthy one.

@@ -177,7 +177,7 @@ func status(pod *corev1.Pod, fate Fate) corev1.PodStatus {
 	return corev1.PodStatus{
 		Phase: phase, HostIP: "192.0.2.1", PodIP: "198.51.100.1", StartTime: &now,
 		Conditions: []corev1.PodCondition{
-			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: pod.CreationTimestamp}, {Type: corev1.PodReady, Status: ready},
+			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: pod.CreationTimestamp}, {Type: corev1.PodReady, Status: ready, LastTransitionTime: now},
 		},
 		ContainerStatuses: []corev1.ContainerStatus{container},
 	}

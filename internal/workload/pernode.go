@@ -6,6 +6,7 @@ package workload
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
@@ -40,14 +41,24 @@ func NewNodeFilter(app *v1alpha1.App, settings Settings) (*NodeFilter, error) {
 }
 
 // Allows reports whether the App may use a node, and whether the node takes new
-// pods: one that is cordoned keeps what it has.
+// pods: one that is cordoned, or under pressure, keeps what it has.
 func (f *NodeFilter) Allows(node *corev1.Node) (may, takes bool) {
 	matches, err := f.affinity.Match(node)
-	if err != nil || !matches {
+	if err != nil || !matches || f.repelled(node, false) {
 		return false, false
 	}
-	_, repelled := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, f.tolerations, func(t *corev1.Taint) bool {
-		return t.Effect != corev1.TaintEffectPreferNoSchedule && t.Key != corev1.TaintNodeUnschedulable
+	return true, !node.Spec.Unschedulable && !f.repelled(node, true)
+}
+
+// conditionTaints are what the taints begin with that Kubernetes itself puts on
+// nodes for the state they are in.
+const conditionTaints = "node.kubernetes.io/"
+
+// repelled says that a node has a taint that keeps the pods of the App away,
+// those for its state included or not.
+func (f *NodeFilter) repelled(node *corev1.Node, forItsState bool) bool {
+	_, is := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, f.tolerations, func(t *corev1.Taint) bool {
+		return t.Effect != corev1.TaintEffectPreferNoSchedule && (forItsState || !strings.HasPrefix(t.Key, conditionTaints))
 	}, false)
-	return !repelled, !repelled && !node.Spec.Unschedulable
+	return is
 }
