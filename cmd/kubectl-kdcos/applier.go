@@ -29,6 +29,7 @@ const (
 	fieldManager           = "kubectl-kdcos"
 	fieldManagerRestart    = "kubectl-kdcos-restart"
 	fieldManagerRollback   = "kubectl-kdcos-rollback"
+	fieldManagerRollout    = "kubectl-kdcos-rollout"
 	fieldManagerResetDelay = "kubectl-kdcos-reset-delay"
 )
 

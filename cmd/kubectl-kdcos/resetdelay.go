@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
@@ -27,47 +26,12 @@ var (
 )
 
 func newResetDelayCommand(p *plugin) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:                   "reset-delay APP ...",
-		DisableFlagsInUseLine: true,
-		Short:                 "Forget the failures and the launch delay of Apps",
-		Long:                  resetDelayLong,
-		Example:               resetDelayExample,
-		ValidArgsFunction:     p.completeApps(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmdutil.UsageErrorf(cmd, "need an APP: a name, or a Marathon id such as /prod/web/api")
-			}
-			dryRun, err := cmdutil.GetDryRunStrategy(cmd)
-			if err != nil {
-				return err
-			}
-			return p.resetDelays(cmd.Context(), args, dryRun)
-		},
-	}
-	cmdutil.AddDryRunFlag(cmd)
-	completeWith(cmd, "dry-run", "none", "server", "client")
-	return cmd
-}
-
-func (p *plugin) resetDelays(ctx context.Context, args []string, dryRun cmdutil.DryRunStrategy) error {
-	cluster, err := p.cluster()
-	if err != nil {
-		return err
-	}
-	failed := false
-	for _, arg := range args {
-		app, err := cluster.stamp(ctx, arg, v1alpha1.LaunchDelayResetAtAnnotation, p.now(), fieldManagerResetDelay, dryRun)
-		if err != nil {
-			report(p.ErrOut, err)
-			failed = true
-			continue
-		}
-		subject, suffix := labelled(app.Name, cluster.id(app))
-		fmt.Fprintf(p.Out, "%s launch delay reset%s%s\n", subject, dryRunSuffix(dryRun), suffix)
-	}
-	if failed {
-		return errReported
-	}
-	return nil
+	return newChangeCommand(p, &change{done: "launch delay reset", do: func(ctx context.Context, c *cluster, app string, dryRun cmdutil.DryRunStrategy) (*observed, error) {
+		return c.stamp(ctx, app, v1alpha1.LaunchDelayResetAtAnnotation, p.now(), fieldManagerResetDelay, dryRun)
+	}}, &cobra.Command{
+		Use:     "reset-delay APP ...",
+		Short:   "Forget the failures and the launch delay of Apps",
+		Long:    resetDelayLong,
+		Example: resetDelayExample,
+	})
 }

@@ -115,6 +115,13 @@ func (r *restarting) restart(ctx context.Context, arg string) (*observed, error)
 
 // stamp writes a time into an annotation of an App, which asks for something to be done.
 func (c *cluster) stamp(ctx context.Context, arg, annotation string, at time.Time, manager string, dryRun cmdutil.DryRunStrategy) (*observed, error) {
+	return c.change(ctx, arg, map[string]any{"metadata": map[string]any{"annotations": map[string]string{
+		annotation: at.UTC().Format(time.RFC3339Nano),
+	}}}, manager, dryRun)
+}
+
+// change merges what is given into an App.
+func (c *cluster) change(ctx context.Context, arg string, merge map[string]any, manager string, dryRun cmdutil.DryRunStrategy) (*observed, error) {
 	key, err := c.find(arg)
 	if err != nil {
 		return nil, err
@@ -122,9 +129,7 @@ func (c *cluster) stamp(ctx context.Context, arg, annotation string, at time.Tim
 	if dryRun == cmdutil.DryRunClient {
 		return c.app(ctx, key)
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{
-		annotation: at.UTC().Format(time.RFC3339Nano),
-	}}})
+	patch, err := json.Marshal(merge)
 	if err != nil {
 		return nil, fmt.Errorf("encode patch: %w", err)
 	}

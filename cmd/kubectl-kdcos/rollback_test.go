@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -163,6 +164,22 @@ func TestRestart(t *testing.T) {
 	if got := s.app("prod", "web.api").GetAnnotations()[v1alpha1.RestartedAtAnnotation]; got == "" {
 		t.Error("apply took the restart back")
 	}
+}
+
+// TestRollout holds an upgrade, and lets it go on in steps.
+func TestRollout(t *testing.T) {
+	s := newSession(t, load(t, "testdata/versions/single.in.yaml").objects()...)
+	text := ""
+	for _, args := range [][]string{
+		{"pause", "/hello_world", "--dry-run=server"}, {"pause", "/hello_world", "/nobody"}, {"pause"},
+		{"resume", "/hello_world", "--canary", "2"}, {"resume", "/hello_world"}, {"resume", "/hello_world", "--canary", "x"},
+	} {
+		text += s.transcript(args...)
+		rollout, _, err := unstructured.NestedMap(s.app("default", "hello-world-3979d6c1ee").Object, "spec", "rollout")
+		must(t, err)
+		text += fmt.Sprintf("# spec.rollout: %v\n\n", rollout)
+	}
+	golden(t, "rollout.txt", text)
 }
 
 // TestResetDelay forgets the launch delay of an App that has one, and of one that has none.

@@ -63,6 +63,13 @@ var core = section{title: "What runs", rows: []row{
 	kept("killSelection", "`YOUNGEST_FIRST`, or `OLDEST_FIRST`: which tasks end when there are fewer").by("killSelection says who goes"),
 	differs("drainSeconds", "Marathon had no such field: time between being taken from Services and SIGTERM").by("a task drains before it is told to stop"),
 	differs("suspend", "Marathon had no such field: no instance runs, and their number is remembered").by("a suspended app remembers its instances"),
+	differs("perNode", "Marathon had no such field: one task on every node, those to come included").by("one task on every node"),
+	differs("rollout", "Marathon had no such field: how an upgrade is held, given up and kept small").by("an upgrade is held and goes on"),
+	differs("rollout.paused", "no more tasks of the new configuration").by("an upgrade is held and goes on"),
+	differs("rollout.canaryInstances", "so many tasks of the new configuration until it is raised").by("canaries wait for their step"),
+	differs("rollout.progressDeadlineSeconds", "how long no task may become ready").by("an upgrade that fails goes back"),
+	differs("rollout.onFailure", "`Pause`, or `Rollback` to what ran before").by("an upgrade that fails goes back"),
+	differs("rollout.inPlace", "fields that may change and restart no task. In Marathon, all but `instances` restarted").by("fields change in place"),
 	refused("executor", "a custom executor needs the Mesos API. `\"\"` and `//cmd` are the command executor, and taken").
 		by("custom executors are refused", "the command executor is taken"),
 	kept("fetch", "files that are in the sandbox before the task starts; that one can't be fetched is a failure of the task").
@@ -263,6 +270,56 @@ var (
 		w.Eventually(a.pods).Should(HaveLen(2))
 		a.ready()
 		w.Expect(a.incarnations()).NotTo(ContainElements(before))
+	})
+	_ = behaviour("one task on every node", func(w *watcher) {
+		a := w.run(`"id": "everywhere", "perNode": true, "acceptedResourceRoles": ["*", "slave_public"]`)
+		var nodes corev1.NodeList
+		w.Expect(w.List(w.t.Context(), &nodes)).To(Succeed())
+		var want, got []string
+		for i := range nodes.Items {
+			want = append(want, nodes.Items[i].Name)
+		}
+		for _, p := range a.pods() {
+			got = append(got, p.Spec.NodeName)
+		}
+		w.Expect(got).To(ConsistOf(want))
+	})
+	_ = behaviour("an upgrade is held and goes on", func(w *watcher) {
+		a := w.run(`"id": "held", "instances": 2`)
+		before := a.incarnations()
+		a.put(`"id": "held", "instances": 2, "env": {"V": "2"}, "rollout": {"paused": true}`)
+		a.says("Paused", "held by spec.rollout")
+		w.Expect(a.incarnations()).To(ConsistOf(before))
+		a.put(`"id": "held", "instances": 2, "env": {"V": "2"}, "rollout": {}`)
+		w.Eventually(a.incarnations).ShouldNot(ContainElements(before))
+		a.ready()
+	})
+	_ = behaviour("canaries wait for their step", func(w *watcher) {
+		a := w.run(`"id": "canary", "instances": 3`)
+		before := a.incarnations()
+		a.put(`"id": "canary", "instances": 3, "env": {"V": "2"}, "rollout": {"canaryInstances": 1}`)
+		a.says("Paused", "held by spec.rollout")
+		w.Eventually(a.pods).Should(HaveLen(3))
+		w.Expect(a.get().Status.InstancesUpToDate).To(BeEquivalentTo(1))
+		w.tool("kubectl-kdcos", "resume", "/"+w.namespace+"/canary", "--wait")
+		w.Eventually(a.pods).Should(HaveLen(3))
+		w.Expect(a.incarnations()).NotTo(ContainElements(before))
+	})
+	_ = behaviour("an upgrade that fails goes back", func(w *watcher) {
+		a := w.run(`"id": "back", "instances": 2`)
+		before := a.incarnations()
+		a.put(`"id": "back", "instances": 2, "args": ["no-such-command"], "rollout": {"progressDeadlineSeconds": 5, "onFailure": "Rollback"}`)
+		w.Eventually(func() any { return a.get().Status.RolledBack }).ShouldNot(BeNil())
+		w.Eventually(a.incarnations).Should(ConsistOf(before))
+		w.Expect(a.get().Status.RolledBack.Message).To(ContainSubstring("no task became ready for 5s"))
+	})
+	_ = behaviour("fields change in place", func(w *watcher) {
+		a := w.run(`"id": "in-place", "instances": 2, "rollout": {"inPlace": ["labels"]}`)
+		before, version := a.incarnations(), a.get().Status.Version
+		a.put(`"id": "in-place", "instances": 2, "labels": {"a": "b"}, "rollout": {"inPlace": ["labels"]}`)
+		w.Eventually(func() bool { return a.get().Status.Version > version }).Should(BeTrue())
+		a.ready()
+		w.Expect(a.incarnations()).To(ConsistOf(before))
 	})
 	_ = behaviour("scaling restarts no task", func(w *watcher) {
 		a := w.run(`"id": "scaled", "instances": 2`)

@@ -185,20 +185,21 @@ func (a *app) ready() {
 	}).Should(gomega.BeTrue())
 }
 
-// says waits until the App says something, with a reason and words, in Ready or
-// Stalled.
+// says waits until the App says something, with a reason and words, in one of
+// its conditions.
 func (a *app) says(reason string, words ...string) {
 	a.w.t.Helper()
 	a.w.Eventually(func() string {
-		c := a.condition(v1alpha1.ConditionStalled)
-		if c.Type == "" {
-			c = a.condition(v1alpha1.ConditionReady)
+		said := ""
+		for _, kind := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionReady} {
+			c := a.condition(kind)
+			missing := func(s string) bool { return !strings.Contains(c.Message, s) }
+			if c.Reason == reason && !slices.ContainsFunc(words, missing) {
+				return ""
+			}
+			said += fmt.Sprintf(" %s %q", c.Reason, c.Message)
 		}
-		missing := func(s string) bool { return !strings.Contains(c.Message, s) }
-		if c.Reason == reason && !slices.ContainsFunc(words, missing) {
-			return ""
-		}
-		return fmt.Sprintf("%s says %s %q, not %s %q", a.name, c.Reason, c.Message, reason, words)
+		return fmt.Sprintf("%s says%s, not %s %q", a.name, said, reason, words)
 	}).Should(gomega.BeEmpty())
 }
 
