@@ -105,6 +105,7 @@ var _ = Describe("Nodes", Serial, func() {
 			Expect(err).NotTo(HaveOccurred())
 		})
 		load := startLoad(ctx, url)
+		count := follow(ctx, app, 4)
 		_, err := tool(ctx, "kubectl", "drain", drained, "--pod-selector=kdcos.io/app="+app.Name, "--ignore-daemonsets", "--timeout=2m")
 		Expect(err).NotTo(HaveOccurred())
 		eventuallyReady(ctx, app)
@@ -113,6 +114,9 @@ var _ = Describe("Nodes", Serial, func() {
 		AddReportEntry("requests", requests)
 		Expect(failures).To(BeEmpty(), "of %d requests", requests)
 		Expect(requests).To(BeNumerically(">", 100))
+		most, least := count.result()
+		Expect(least).To(Equal(4), "healthy instances: as many as an upgrade would keep")
+		Expect(most).To(BeNumerically(">", 4), "instances at once")
 		for _, p := range pods(ctx, app) {
 			Expect(p.Spec.NodeName).NotTo(Equal(drained))
 		}

@@ -6,6 +6,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -88,6 +89,64 @@ var _ = Describe("Rollouts", func() {
 		eventuallyReady(ctx, app)
 		Eventually(func() int { return len(pods(ctx, app)) }).WithTimeout(soon).Should(Equal(2))
 		Expect(uids(ctx, app)).To(ConsistOf(before))
+	})
+})
+
+var _ = Describe("Upgrades that are watched", func() {
+	It("go back by themselves when their deadline passes, and lose no request", func(ctx SpecContext) {
+		app := healthy(web(newNamespace(ctx), "web", 3))
+		setEnv(&app.Spec, "DRAIN_SECONDS", "3")
+		app.Spec.UpgradeStrategy = &v1alpha1.UpgradeStrategy{MinimumHealthCapacity: ptr.To(0.5), MaximumOverCapacity: ptr.To(0.0)}
+		app.Spec.Rollout = &v1alpha1.Rollout{ProgressDeadlineSeconds: ptr.To[int32](10), OnFailure: ptr.To(v1alpha1.FailureRollback)}
+		Expect(k8s.Create(ctx, app)).To(Succeed())
+		eventuallyReady(ctx, app)
+		before, good := uids(ctx, app), app.Status.Version
+		load := startLoad(ctx, service(ctx, app))
+		change(ctx, app, func(s *v1alpha1.AppSpec) { setEnv(s, "READY_AFTER", "3600") })
+		Eventually(func(g Gomega) {
+			stalled := condition(get(ctx, g, app), v1alpha1.ConditionStalled)
+			g.Expect(stalled).NotTo(BeNil())
+			g.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonRolledBack))
+		}).WithTimeout(2 * time.Minute).Should(Succeed())
+		Expect(app.Status.RolledBack.To).To(Equal(good))
+		var stayed int
+		for _, uid := range uids(ctx, app) {
+			if slices.Contains(before, uid) {
+				stayed++
+			}
+		}
+		Expect(uids(ctx, app)).To(HaveLen(3))
+		Expect(stayed).To(Equal(2), "half of three, rounded up, was kept all the time")
+		requests, failures := load()
+		Expect(failures).To(BeEmpty(), "of %d requests", requests)
+		out, err := tool(ctx, "kubectl-kdcos", "status", "web", "-n", app.Namespace)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("RolledBack"))
+	})
+
+	It("wait at a canary until somebody lets them go on", func(ctx SpecContext) {
+		app := healthy(web(newNamespace(ctx), "web", 3))
+		app.Spec.Rollout = &v1alpha1.Rollout{CanaryInstances: ptr.To[int32](1)}
+		Expect(k8s.Create(ctx, app)).To(Succeed())
+		eventuallyReady(ctx, app)
+		change(ctx, app, func(s *v1alpha1.AppSpec) { setEnv(s, "RELEASE", "2") })
+		waits := func(canaries int) {
+			GinkgoHelper()
+			Eventually(func(g Gomega) {
+				c := condition(get(ctx, g, app), v1alpha1.ConditionReconciling)
+				g.Expect(c).NotTo(BeNil())
+				g.Expect(c.Reason).To(Equal(v1alpha1.ReasonPaused))
+				g.Expect(app.Status.InstancesUpToDate).To(BeEquivalentTo(canaries))
+				g.Expect(uids(ctx, app)).To(HaveLen(3))
+			}).WithTimeout(soon).Should(Succeed())
+		}
+		waits(1)
+		out, err := tool(ctx, "kubectl-kdcos", "resume", "web", "--canary", "2", "-n", app.Namespace)
+		Expect(err).NotTo(HaveOccurred(), out)
+		waits(2)
+		out, err = tool(ctx, "kubectl-kdcos", "resume", "web", "--wait", "-n", app.Namespace)
+		Expect(err).NotTo(HaveOccurred(), out)
+		Expect(get(ctx, Default, app).Status.InstancesUpToDate).To(BeEquivalentTo(3))
 	})
 })
 

@@ -37,8 +37,8 @@ func DefaultDir() (string, error) {
 // versionKey names the cache of one set of versions.
 func versionKey() string {
 	trim := func(version string) string { return strings.TrimPrefix(version, "v") }
-	return fmt.Sprintf("kubernetes-%s_etcd-%s_kwok-%s_%s-%s",
-		trim(kubernetesVersion), trim(etcdVersion), trim(kwokVersion), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("kubernetes-%s_etcd-%s_kwok-%s_metrics-%s_%s-%s",
+		trim(kubernetesVersion), trim(etcdVersion), trim(kwokVersion), trim(metricsServerVersion), runtime.GOOS, runtime.GOARCH)
 }
 
 func exists(path string) bool {

@@ -7,15 +7,17 @@ package assets
 
 // The versions of everything that is built. Changing one starts a new cache.
 const (
-	kubernetesVersion = "v1.36.3"
-	etcdVersion       = "v3.6.16"
-	kwokVersion       = "v0.8.0"
+	kubernetesVersion    = "v1.36.3"
+	etcdVersion          = "v3.6.16"
+	kwokVersion          = "v0.8.0"
+	metricsServerVersion = "v0.9.0"
 )
 
 const (
-	kubernetesModule = "k8s.io/kubernetes"
-	etcdModule       = "go.etcd.io/etcd/server/v3"
-	kwokModule       = "sigs.k8s.io/kwok"
+	kubernetesModule    = "k8s.io/kubernetes"
+	etcdModule          = "go.etcd.io/etcd/server/v3"
+	kwokModule          = "sigs.k8s.io/kwok"
+	metricsServerModule = "sigs.k8s.io/metrics-server"
 )
 
 // component is one binary to build.
@@ -36,4 +38,5 @@ var components = []component{
 	{"kubectl", kubernetesModule, kubernetesModule + "/cmd/kubectl", kubernetesVersion},
 	{"etcd", etcdModule, etcdModule, etcdVersion},
 	{"kwok", kwokModule, kwokModule + "/cmd/kwok", kwokVersion},
+	{"metrics-server", metricsServerModule, metricsServerModule + "/cmd/metrics-server", metricsServerVersion},
 }
