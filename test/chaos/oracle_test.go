@@ -388,6 +388,8 @@ func trim(obj map[string]any) {
 		status, _ := obj["status"].(map[string]any)
 		// The kill of a pod goes before the status that tells how it failed.
 		delete(status, "lastTaskFailure")
+		// That it was held, a manager knows who told so.
+		delete(status, "resumedAt")
 		maps.DeleteFunc(status, func(_ string, value any) bool { return value == int64(0) })
 	case "ControllerRevision":
 		// The version's time in milliseconds.

@@ -254,11 +254,14 @@ func (r *run) history(ctx context.Context, app *v1alpha1.App) error {
 	return nil
 }
 
-// configOf is the hash of an App's configuration.
+// configOf is the hash of an App's configuration, or the name it has kept.
 func configOf(app *v1alpha1.App) (string, error) {
 	filled := app.DeepCopy()
 	filled.Spec.Default()
 	config, _, err := workload.Config(filled)
+	if config == app.Status.SpecHash {
+		return app.Status.ConfigHash, err
+	}
 	return config, err
 }
 
