@@ -41,7 +41,7 @@ func (o overview) print(w io.Writer, apps []*observed) error {
 		ready, reason, message := summary(&app.App)
 		cells := []string{
 			o.id(app), ready, reason,
-			fmt.Sprintf("%d/%d", app.Status.TasksRunning, app.Spec.Desired()),
+			fmt.Sprintf("%d/%d", app.Status.TasksRunning, wanted(&app.App)),
 			fmt.Sprint(app.Status.InstancesUpToDate), orNone(app.Status.Version), age(app.CreationTimestamp.Time, o.now),
 		}
 		if o.everyone {

@@ -262,4 +262,13 @@ func (p page) isCurrent(t task) bool {
 	return t.pod.Labels[v1alpha1.ConfigLabel] == p.app.Status.ConfigHash
 }
 
-func (p page) wanted() int { return int(p.app.Spec.Desired()) }
+func (p page) wanted() int { return int(wanted(p.app)) }
+
+// wanted is how many tasks an App is to have. Where they follow the nodes, that
+// is the manager's to know, which makes so many.
+func wanted(app *v1alpha1.App) int32 {
+	if n := app.Spec.Desired(); n == 0 || !app.Spec.RunsPerNode() {
+		return n
+	}
+	return app.Status.Instances
+}
