@@ -171,8 +171,12 @@ func TestRollout(t *testing.T) {
 	s := newSession(t, load(t, "testdata/versions/single.in.yaml").objects()...)
 	text := ""
 	for _, args := range [][]string{
-		{"pause", "/hello_world", "--dry-run=server"}, {"pause", "/hello_world", "/nobody"}, {"pause"},
-		{"resume", "/hello_world", "--canary", "2"}, {"resume", "/hello_world"}, {"resume", "/hello_world", "--canary", "x"},
+		{"pause", "/hello_world", "--dry-run=server"},
+		{"pause", "/hello_world", "/nobody"},
+		{"pause"},
+		{"resume", "/hello_world", "--canary", "2"},
+		{"resume", "/hello_world"},
+		{"resume", "/hello_world", "--canary", "x"},
 	} {
 		text += s.transcript(args...)
 		rollout, _, err := unstructured.NestedMap(s.app("default", "hello-world-3979d6c1ee").Object, "spec", "rollout")

@@ -5,12 +5,17 @@ package apps
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -23,10 +28,57 @@ import (
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
+// nodeFilter tells the nodes that an App may use from others.
+type nodeFilter struct {
+	affinity    nodeaffinity.RequiredNodeAffinity
+	tolerations []corev1.Toleration
+}
+
+// newNodeFilter reads an App's constraints, roles and region as the scheduler
+// reads them of its pods.
+func newNodeFilter(app *v1alpha1.App, settings workload.Settings) (*nodeFilter, error) {
+	ac, err := workload.Pod(app, settings, workload.Slot{})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(ac)
+	if err != nil {
+		return nil, fmt.Errorf("encode pod: %w", err)
+	}
+	var pod corev1.Pod
+	if err := json.Unmarshal(raw, &pod); err != nil {
+		return nil, fmt.Errorf("decode pod: %w", err)
+	}
+	return &nodeFilter{affinity: nodeaffinity.GetRequiredNodeAffinity(&pod), tolerations: pod.Spec.Tolerations}, nil
+}
+
+// allows reports whether the App may use a node, and whether the node takes new
+// pods: one that is cordoned, or under pressure, keeps what it has.
+func (f *nodeFilter) allows(node *corev1.Node) (may, takes bool) {
+	matches, err := f.affinity.Match(node)
+	if err != nil || !matches || f.repelled(node, false) {
+		return false, false
+	}
+	return true, !node.Spec.Unschedulable && !f.repelled(node, true)
+}
+
+// conditionTaints are what the taints begin with that Kubernetes itself puts on
+// nodes for the state they are in.
+const conditionTaints = "node.kubernetes.io/"
+
+// repelled says that a node has a taint that keeps the pods of the App away,
+// those for its state included or not.
+func (f *nodeFilter) repelled(node *corev1.Node, forItsState bool) bool {
+	_, is := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, f.tolerations, func(t *corev1.Taint) bool {
+		return t.Effect != corev1.TaintEffectPreferNoSchedule && (forItsState || !strings.HasPrefix(t.Key, conditionTaints))
+	}, false)
+	return is
+}
+
 // places are the nodes that an App of one task per node may use, and whether
 // they take new pods.
 func (r *Reconciler) places(ctx context.Context, app *v1alpha1.App) (map[string]bool, error) {
-	filter, err := workload.NewNodeFilter(app, r.Settings)
+	filter, err := newNodeFilter(app, r.Settings)
 	if err != nil {
 		return nil, invalid(err.Error())
 	}
@@ -36,7 +88,7 @@ func (r *Reconciler) places(ctx context.Context, app *v1alpha1.App) (map[string]
 	}
 	places := map[string]bool{}
 	for i := range nodes.Items {
-		if may, takes := filter.Allows(&nodes.Items[i]); may {
+		if may, takes := filter.allows(&nodes.Items[i]); may {
 			places[nodes.Items[i].Name] = takes
 		}
 	}

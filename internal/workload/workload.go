@@ -9,6 +9,7 @@
 package workload
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,9 +48,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
-	if slot.Config != "" {
-		config = slot.Config
-	}
+	config = cmp.Or(slot.Config, config)
 	ports, err := assignPorts(app, settings, config, slot.Number)
 	if err != nil {
 		return nil, err

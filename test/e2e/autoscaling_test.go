@@ -65,7 +65,7 @@ func metrics(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred(), directory)
 	lines := strings.Split(strings.TrimSpace(directory), "\n")
 	address := towards(config.Host)
-	command := exec.Command(filepath.Join(lines[len(lines)-1], name), //nolint:gosec,noctx // a program that localcluster built; it ends with the story
+	command := exec.Command(filepath.Join(lines[len(lines)-1], name), //nolint:noctx // a program that localcluster built; it ends with the story
 		"--kubeconfig="+kubeconfig, "--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
 		"--bind-address="+address, "--secure-port=10350", "--cert-dir="+GinkgoT().TempDir(),
 		"--kubelet-insecure-tls", "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=10s", "--kubelet-request-timeout=5s")
