@@ -37,6 +37,7 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
@@ -95,6 +96,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
+		Owns(&corev1.PersistentVolumeClaim{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.dependents), builder.WithPredicates(progress())).
 		WatchesRawSource(source.Func(r.probing.wakeBy)).
@@ -170,7 +172,7 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 			return err
 		}
 	}
-	return errors.Join(r.kill(ctx, seen, plan), r.launch(ctx, seen, version, plan))
+	return errors.Join(r.kill(ctx, seen, plan), r.launch(ctx, seen, version, plan), r.grow(ctx, seen))
 }
 
 // kill stops tasks. That one can't be stopped keeps none of the others.
@@ -198,19 +200,24 @@ func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan
 // launch starts tasks until one is refused.
 func (r *Reconciler) launch(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
 	logger := log.FromContext(ctx)
-	return apply.Each(min(len(plan.Launch), launchesAPass), func(i int) error {
-		slot := plan.Launch[i]
+	slots, waits := seen.ripe(plan.Launch[:min(len(plan.Launch), launchesAPass)])
+	if err := r.claim(ctx, seen, slots); err != nil {
+		return err
+	}
+	err := apply.Each(len(slots), func(i int) error {
+		slot := slots[i]
 		pod, err := workload.Pod(seen.app, r.Settings, workload.Slot{Number: slot, Version: version})
 		if err != nil {
 			return invalid(err.Error())
 		}
 		logger.V(1).Info("launch", "slot", slot, "reason", plan.LaunchReason)
 		if err := r.Apply.Create(ctx, seen.app, pod); err != nil {
-			return refusal(err)
+			return refusal(err, "create pod")
 		}
 		tasksLaunched.WithLabelValues(string(plan.LaunchReason)).Inc()
 		return nil
 	})
+	return errors.Join(err, waits)
 }
 
 // options are how a task is killed: one that nobody will hear of again at once.
@@ -223,7 +230,7 @@ func options(k rollout.Kill) []client.DeleteOption {
 
 // refusal tells an answer of the API server that only somebody else can change
 // from one that a further try may.
-func refusal(err error) error {
+func refusal(err error, doing string) error {
 	var conflict *apply.NameConflictError
 	var status apierrors.APIStatus
 	switch {
@@ -234,12 +241,12 @@ func refusal(err error) error {
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
 		message := err.Error()
 		if errors.As(err, &status) && status.Status().Details != nil {
-			// The name of the pod says nothing and changes.
+			// The name of what was made says nothing and changes.
 			message = strings.ReplaceAll(message, fmt.Sprintf("%q ", status.Status().Details.Name), "")
 		}
 		return &reconciler.NotReady{Reason: v1alpha1.ReasonRefused, Message: message, After: refusedRetry}
 	}
-	return fmt.Errorf("create pod: %w", err)
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 func invalid(message string) error {
