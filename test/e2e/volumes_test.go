@@ -29,7 +29,7 @@ var _ = Describe("Volumes", func() {
 		twice := watchSlots(ctx, app)
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		eventuallyReady(ctx, app)
-		zero, one := diary(ctx, app, 0), diary(ctx, app, 1)
+		zero, one := diary(ctx, Default, app, 0), diary(ctx, Default, app, 1)
 		Expect(zero).To(HaveLen(1))
 		Expect(one).To(HaveLen(1))
 		homes := homesOf(ctx, app)
@@ -37,12 +37,12 @@ var _ = Describe("Volumes", func() {
 		By("upgrading")
 		change(ctx, app, func(s *v1alpha1.AppSpec) { setEnv(s, "RELEASE", "2") })
 		eventuallyReady(ctx, app)
-		Expect(diary(ctx, app, 0)).To(And(HaveLen(2), HaveExactElements(zero[0], Not(Equal(zero[0])))))
-		Expect(diary(ctx, app, 1)).To(And(HaveLen(2), HaveExactElements(one[0], Not(Equal(one[0])))))
+		Expect(diary(ctx, Default, app, 0)).To(And(HaveLen(2), HaveExactElements(zero[0], Not(Equal(zero[0])))))
+		Expect(diary(ctx, Default, app, 1)).To(And(HaveLen(2), HaveExactElements(one[0], Not(Equal(one[0])))))
 
 		By("a crash")
-		kill(podIn(ctx, app, 1))
-		Eventually(func(g Gomega) { g.Expect(diary(ctx, app, 1)).To(HaveLen(3)) }).WithTimeout(soon).Should(Succeed())
+		kill(podIn(ctx, Default, app, 1))
+		Eventually(func(g Gomega) { g.Expect(diary(ctx, g, app, 1)).To(HaveLen(3)) }).WithTimeout(soon).Should(Succeed())
 		eventuallyReady(ctx, app)
 
 		By("scaling to nothing and back")
@@ -51,8 +51,8 @@ var _ = Describe("Volumes", func() {
 		Expect(claims(ctx, app)).To(HaveLen(2))
 		scaleTo(ctx, app, 2)
 		eventuallyReady(ctx, app)
-		Expect(diary(ctx, app, 0)).To(And(HaveLen(3), ContainElement(zero[0])))
-		Expect(diary(ctx, app, 1)).To(And(HaveLen(4), ContainElement(one[0])))
+		Expect(diary(ctx, Default, app, 0)).To(And(HaveLen(3), ContainElement(zero[0])))
+		Expect(diary(ctx, Default, app, 1)).To(And(HaveLen(4), ContainElement(one[0])))
 		Expect(homesOf(ctx, app)).To(Equal(homes), "instances stay where their volumes are")
 
 		By("wiping one")
@@ -60,9 +60,9 @@ var _ = Describe("Volumes", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func(g Gomega) {
 			eventuallyReady(ctx, app)
-			g.Expect(diary(ctx, app, 0)).To(And(HaveLen(1), Not(ContainElement(zero[0]))))
+			g.Expect(diary(ctx, g, app, 0)).To(And(HaveLen(1), Not(ContainElement(zero[0]))))
 		}).WithTimeout(soon).Should(Succeed())
-		Expect(diary(ctx, app, 1)).To(HaveLen(4))
+		Expect(diary(ctx, Default, app, 1)).To(HaveLen(4))
 		Expect(twice()).To(BeEmpty(), "slots that had two pods at once")
 
 		By("deleting the App")
@@ -85,11 +85,11 @@ var _ = Describe("Volumes", func() {
 		second.Name = "second"
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		eventuallyReady(ctx, app)
-		first := diary(ctx, app, 0)
+		first := diary(ctx, Default, app, 0)
 		Expect(first).To(HaveLen(1))
 		change(ctx, app, func(s *v1alpha1.AppSpec) { setEnv(s, "RELEASE", "2") })
 		eventuallyReady(ctx, app)
-		Expect(diary(ctx, app, 0)).To(HaveLen(2))
+		Expect(diary(ctx, Default, app, 0)).To(HaveLen(2))
 
 		Expect(k8s.Create(ctx, second)).To(Succeed())
 		Eventually(func(g Gomega) {
@@ -98,7 +98,7 @@ var _ = Describe("Volumes", func() {
 		}).WithTimeout(soon).Should(Succeed())
 		Expect(k8s.Delete(ctx, app)).To(Succeed())
 		eventuallyReady(ctx, second)
-		Expect(diary(ctx, second, 0)).To(And(HaveLen(3), ContainElement(first[0])))
+		Expect(diary(ctx, Default, second, 0)).To(And(HaveLen(3), ContainElement(first[0])))
 	})
 })
 
@@ -110,7 +110,7 @@ var _ = Describe("Volumes on a node", Serial, func() {
 		DeferCleanup(func(ctx SpecContext) { onlyOn(ctx, "") })
 		Expect(k8s.Create(ctx, app)).To(Succeed())
 		eventuallyReady(ctx, app)
-		first := diary(ctx, app, 0)
+		first := diary(ctx, Default, app, 0)
 		before := uids(ctx, app)
 		onlyOn(ctx, "")
 
@@ -130,11 +130,11 @@ var _ = Describe("Volumes on a node", Serial, func() {
 		Consistently(func() []types.UID { return uids(ctx, app) }).WithTimeout(10 * time.Second).Should(Equal(before))
 		start(ctx)
 		eventuallyReady(ctx, app)
-		Expect(diary(ctx, app, 0)).To(And(HaveLen(2), ContainElement(first[0])))
+		Expect(diary(ctx, Default, app, 0)).To(And(HaveLen(2), ContainElement(first[0])))
 
 		By("a node that takes no pods")
 		onlyOn(ctx, anotherNode(ctx, home))
-		Expect(k8s.Delete(ctx, podIn(ctx, app, 0))).To(Succeed())
+		Expect(k8s.Delete(ctx, podIn(ctx, Default, app, 0))).To(Succeed())
 		Eventually(func(g Gomega) {
 			c := condition(get(ctx, g, app), v1alpha1.ConditionReady)
 			g.Expect(c.Reason).To(Equal(v1alpha1.ReasonWaiting), c.Message)
@@ -144,9 +144,9 @@ var _ = Describe("Volumes on a node", Serial, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func(g Gomega) {
 			eventuallyReady(ctx, app)
-			g.Expect(podIn(ctx, app, 0).Spec.NodeName).NotTo(Equal(home))
+			g.Expect(podIn(ctx, g, app, 0).Spec.NodeName).NotTo(Equal(home))
 		}).WithTimeout(soon).Should(Succeed())
-		Expect(diary(ctx, app, 0)).To(And(HaveLen(1), Not(ContainElement(first[0]))))
+		Expect(diary(ctx, Default, app, 0)).To(And(HaveLen(1), Not(ContainElement(first[0]))))
 	})
 })
 
@@ -163,19 +163,19 @@ func resident(namespace, name string, instances int32) *v1alpha1.App {
 }
 
 // diary are the lines that tasks in a slot wrote when they started.
-func diary(ctx context.Context, app *v1alpha1.App, slot int) []string {
+func diary(ctx context.Context, g Gomega, app *v1alpha1.App, slot int) []string {
 	GinkgoHelper()
-	out, err := tool(ctx, "kubectl", "exec", "--namespace", app.Namespace, podIn(ctx, app, slot).Name, "--",
+	out, err := tool(ctx, "kubectl", "exec", "--namespace", app.Namespace, podIn(ctx, g, app, slot).Name, "--",
 		"/bin/sh", "-c", "while read -r line; do echo $line; done < /mnt/mesos/sandbox/data/diary")
-	Expect(err).NotTo(HaveOccurred())
+	g.Expect(err).NotTo(HaveOccurred())
 	return strings.Fields(out)
 }
 
-func podIn(ctx context.Context, app *v1alpha1.App, slot int) *corev1.Pod {
+func podIn(ctx context.Context, g Gomega, app *v1alpha1.App, slot int) *corev1.Pod {
 	GinkgoHelper()
 	all := pods(ctx, app)
 	i := slices.IndexFunc(all, func(p corev1.Pod) bool { return p.Labels[v1alpha1.SlotLabel] == strconv.Itoa(slot) })
-	Expect(i).To(BeNumerically(">=", 0), "no pod in slot %d", slot)
+	g.Expect(i).To(BeNumerically(">=", 0), "no pod in slot %d", slot)
 	return &all[i]
 }
 
