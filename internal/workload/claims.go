@@ -165,19 +165,27 @@ func (u *refusals) volumes(volumes []v1alpha1.Volume) {
 	for i := range volumes {
 		v := &volumes[i]
 		field := fmt.Sprintf("spec.container.volumes[%s]", v.ContainerPath)
-		if p := v.Persistent; p != nil && len(p.Constraints) > 0 {
-			*u = append(*u, field+".persistent.constraints: Kubernetes knows no paths of disks: name a StorageClass in profileName")
+		if p := v.Persistent; p != nil {
+			if len(p.Constraints) > 0 {
+				*u = append(*u, field+".persistent.constraints: Kubernetes knows no paths of disks: name a StorageClass in profileName")
+			}
+			u.name(ptr.Deref(p.ProfileName, "a"), field+".persistent.profileName", "StorageClass")
 		}
 		e := v.External
 		if e == nil {
 			continue
 		}
-		if len(validation.IsDNS1123Subdomain(e.Name)) > 0 {
-			*u = append(*u, fmt.Sprintf("%s.external.name: %q is to be the name of a PersistentVolumeClaim: lower case letters, digits, '-' and '.', a letter or digit at both ends", field, e.Name))
-		}
+		u.name(e.Name, field+".external.name", "PersistentVolumeClaim")
 		if e.CSI != nil && e.CSI.Capability.AccessType == "block" {
 			*u = append(*u, field+".external.csi.capability.accessType: only mount is supported: a container can't be given a device in place of a directory")
 		}
+	}
+}
+
+// name refuses what no object of Kubernetes can be called.
+func (u *refusals) name(name, field, of string) {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		*u = append(*u, fmt.Sprintf("%s: %q is to be the name of a %s: lower case letters, digits, '-' and '.', a letter or digit at both ends", field, name, of))
 	}
 }
 
