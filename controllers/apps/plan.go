@@ -5,7 +5,6 @@ package apps
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -58,11 +57,6 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 		Group:     o.groups[pod.Spec.NodeName],
 		Started:   pod.CreationTimestamp.Time,
 	}
-}
-
-func slotOf(pod *corev1.Pod) int {
-	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
-	return slot
 }
 
 // byName are the pods seen by their names.

@@ -37,6 +37,11 @@ func (r *Reconciler) observeClaims(ctx context.Context, seen *observed) error {
 	return nil
 }
 
+func slotOf(pod *corev1.Pod) int {
+	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
+	return slot
+}
+
 // kept are the slots that have volumes, those that are being wiped left out.
 func (o *observed) kept() []int {
 	var slots []int
