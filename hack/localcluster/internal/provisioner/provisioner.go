@@ -22,8 +22,10 @@ import (
 )
 
 const (
-	// Program is the name of the service, Command of the command that runs it.
-	Program, Command = "provisioner", "provision"
+	// Program is the name of the service.
+	Program = "provisioner"
+	// Command is the name of the command that runs it.
+	Command = "provision"
 	// Class is the name of the storage class, the default one.
 	Class = "local"
 	// name is what claims know the provisioner by.
