@@ -78,7 +78,7 @@ var (
 	_ = behaviour("persistent volumes are claims", func(w *watcher) {
 		a := w.start(`"id": "claims", "container": {` + image + `, "volumes": [{"containerPath": "data", "mode": "RW",
 			"persistent": {"type": "mount", "size": 10, "maxSize": 20, "profileName": "nobody-has-this"}}]}`)
-		a.says(v1alpha1.ReasonWaiting, "volume")
+		a.says(v1alpha1.ReasonWaiting, "NoCorrespondingReservationFound")
 		claim := w.claim(workload.ClaimName(a.get(), "data", 0))
 		w.Expect(claim.Spec.Resources.Requests.Storage().String()).To(Equal("10Mi"))
 		w.Expect(claim.Spec.Resources.Limits.Storage().String()).To(Equal("20Mi"))
