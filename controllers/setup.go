@@ -47,19 +47,20 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// CacheOptions keep what is cached small: of all pods only those of Apps, and
-// of those and of nodes only what is looked at.
+// CacheOptions keep what is cached small: of all pods and claims only those of
+// Apps, and of those and of nodes only what is looked at.
 func CacheOptions() (cache.Options, error) {
 	ours, err := labels.NewRequirement(v1alpha1.AppLabel, selection.Exists, nil)
 	if err != nil {
-		return cache.Options{}, fmt.Errorf("select pods: %w", err)
+		return cache.Options{}, fmt.Errorf("select what is of Apps: %w", err)
 	}
 	return cache.Options{
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}:  {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
-			&corev1.Node{}: {Transform: trimNode},
+			&corev1.Pod{}:                   {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
+			&corev1.Node{}:                  {Transform: trimNode},
+			&corev1.PersistentVolumeClaim{}: {Label: labels.NewSelector().Add(*ours), Transform: trimClaim},
 		},
 	}, nil
 }
@@ -74,6 +75,16 @@ func trimPod(obj any) (any, error) {
 			spec.Affinity = &corev1.Affinity{NodeAffinity: pod.Spec.Affinity.NodeAffinity}
 		}
 		pod.Spec = spec
+	}
+	return obj, nil
+}
+
+// trimClaim drops what no controller reads of a claim.
+func trimClaim(obj any) (any, error) {
+	if claim, ok := obj.(*corev1.PersistentVolumeClaim); ok {
+		claim.ManagedFields = nil
+		claim.Spec = corev1.PersistentVolumeClaimSpec{Resources: claim.Spec.Resources}
+		claim.Status = corev1.PersistentVolumeClaimStatus{Phase: claim.Status.Phase}
 	}
 	return obj, nil
 }

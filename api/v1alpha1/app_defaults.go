@@ -80,6 +80,29 @@ func (s *AppSpec) Resident() bool {
 	return false
 }
 
+// SingleWriter reports whether the tasks have volumes that one task at a time
+// may have: persistent ones, and external ones that are not shared.
+func (s *AppSpec) SingleWriter() bool {
+	if s.Container == nil {
+		return false
+	}
+	for i := range s.Container.Volumes {
+		v := &s.Container.Volumes[i]
+		if v.Persistent != nil || v.External != nil && v.External.SingleWriter() {
+			return true
+		}
+	}
+	return false
+}
+
+// SingleWriter reports whether one task at a time may have the volume.
+func (v *ExternalVolume) SingleWriter() bool {
+	if v.CSI != nil {
+		return v.CSI.Capability.AccessMode == "SINGLE_NODE_WRITER"
+	}
+	return !ptr.Deref(v.Shared, false)
+}
+
 // Unreachable is what happens to tasks on a node that does not answer: they are
 // replaced after inactive, and given up after expunge, both counted from when
 // the node was lost. waits says that they wait for their node for ever.

@@ -138,6 +138,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="[has(self.hostPath), has(self.persistent), has(self.external), has(self.secret)].filter(x, x).size() == 1",message="a volume is exactly one of hostPath, persistent, external and secret"
 // +kubebuilder:validation:XValidation:rule="!has(self.persistent) || (!self.containerPath.contains('/') && self.containerPath != '.' && self.containerPath != '..')",message="the containerPath of a persistent volume is one name, without '/'"
 // +kubebuilder:validation:XValidation:rule="!has(self.persistent) || self.mode == 'RW'",message="a persistent volume has mode RW"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.persistent) || has(self.persistent)",message="a persistent volume can't become one of another kind: make a new app"
 type Volume struct {
 	// containerPath is where the volume is in the container; relative to the sandbox.
 	// +kubebuilder:validation:MinLength=1
@@ -180,6 +181,8 @@ const (
 // PersistentVolume is a volume that stays with its instance.
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSize) || (self.type == 'mount' && self.maxSize > self.size)",message="maxSize is for type mount only, and more than size"
 // +kubebuilder:validation:XValidation:rule="!has(self.constraints) || size(self.constraints) == 0 || self.type != 'root'",message="constraints are not for type root"
+// +kubebuilder:validation:XValidation:rule="self.size >= oldSelf.size",message="a persistent volume can't get smaller"
+// +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type && has(self.profileName) == has(oldSelf.profileName) && (!has(self.profileName) || self.profileName == oldSelf.profileName) && has(self.maxSize) == has(oldSelf.maxSize) && (!has(self.maxSize) || self.maxSize == oldSelf.maxSize)",message="of a persistent volume only the size can change: make a new app"
 type PersistentVolume struct {
 	// type is the kind of disk.
 	// +kubebuilder:default=root

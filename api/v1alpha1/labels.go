@@ -35,6 +35,9 @@ const (
 	// ChecksAnnotation carries, on a pod, the checks that the manager makes of
 	// its task; pods whose checks are all the kubelet's have none.
 	ChecksAnnotation = "kdcos.io/checks"
+	// VolumeAnnotation carries, on the claim of a persistent volume, the
+	// containerPath of the volume.
+	VolumeAnnotation = "kdcos.io/volume"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"

@@ -4,7 +4,8 @@
 // Package main is kubectl kdcos, a plugin of kubectl: it turns Marathon JSON
 // into Apps, applies Apps, and tells what runs, what waits and why. It has the
 // rights of its caller and no others, writes nothing but Apps and, where it is
-// asked to, their namespaces, and needs no cluster to convert.
+// asked to, their namespaces, deletes what it is told to wipe, and needs no
+// cluster to convert.
 package main
 
 import (

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers"
 	"github.com/kdcos/kdcos/internal/workload"
 )
@@ -105,6 +107,7 @@ func (s *settings) flags(set *flag.FlagSet) {
 	networks(set, "fetch-allow", "Network (CIDR) that files may be fetched from although the fetcher would refuse it; may be repeated.", &w.FetchAllowed)
 	networks(set, "fetch-forbid", "Network (CIDR) that no file is fetched from, such as that of nodes; may be repeated.", &w.FetchForbidden)
 	set.StringVar(&w.HomeRegion, "home-region", w.HomeRegion, "Region of apps whose constraints name no region and no zone; empty lets them run in any.")
+	storageClasses(set, w)
 	set.Func("host-ports", fmt.Sprintf("Ports for apps on the host network that ask for any, as FIRST-LAST. (default %d-%d)",
 		w.HostPorts.First, w.HostPorts.Last), func(v string) error { return parsePortRange(v, &w.HostPorts) })
 	set.Func("service-ports", fmt.Sprintf("Service ports for Apps that ask for any, as FIRST-LAST. (default %d-%d)",
@@ -117,6 +120,28 @@ func (s *settings) flags(set *flag.FlagSet) {
 		return nil
 	})
 	s.logging.BindFlags(set)
+}
+
+// storageClasses adds the flags that say which classes volumes are of.
+func storageClasses(set *flag.FlagSet, w *workload.Settings) {
+	w.StorageClasses, w.DriverClasses = map[v1alpha1.PersistentVolumeType]string{}, map[string]string{}
+	set.Func("storage-class", "StorageClass of persistent volumes of a type, as TYPE=CLASS; may be repeated. Without it, the cluster's default.", func(v string) error {
+		name, class, _ := strings.Cut(v, "=")
+		kind := v1alpha1.PersistentVolumeType(name)
+		if !slices.Contains([]v1alpha1.PersistentVolumeType{v1alpha1.PersistentRoot, v1alpha1.PersistentPath, v1alpha1.PersistentMount}, kind) || class == "" {
+			return fmt.Errorf("%q is not root, path or mount, then = and the name of a StorageClass", v)
+		}
+		w.StorageClasses[kind] = class
+		return nil
+	})
+	set.Func("driver-storage-class", "StorageClass of external volumes of a dvdi driver, as DRIVER=CLASS; may be repeated. Without it, the cluster's default.", func(v string) error {
+		driver, class, _ := strings.Cut(v, "=")
+		if driver == "" || class == "" {
+			return fmt.Errorf("%q is not the name of a driver, then = and the name of a StorageClass", v)
+		}
+		w.DriverClasses[driver] = class
+		return nil
+	})
 }
 
 func networks(set *flag.FlagSet, name, usage string, list *[]string) {

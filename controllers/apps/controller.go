@@ -39,6 +39,7 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
@@ -98,6 +99,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Named("app").
 		For(&v1alpha1.App{}).
 		Owns(&corev1.Pod{}).
+		Owns(&corev1.PersistentVolumeClaim{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsOn), builder.WithPredicates(reachability())).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsPerNode), builder.WithPredicates(placeChanges())).
 		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.appsBudgeted), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -179,7 +181,7 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, version string, pl
 			return err
 		}
 	}
-	return errors.Join(r.protect(ctx, seen), r.kill(ctx, seen, plan), r.restore(ctx, seen, plan), r.launch(ctx, seen, version, plan))
+	return errors.Join(r.protect(ctx, seen), r.kill(ctx, seen, plan), r.restore(ctx, seen, plan), r.launch(ctx, seen, version, plan), r.grow(ctx, seen))
 }
 
 // kill stops tasks. That one can't be stopped keeps none of the others.
@@ -206,10 +208,15 @@ func (r *Reconciler) kill(ctx context.Context, seen *observed, plan rollout.Plan
 
 // launch starts tasks until one is refused.
 func (r *Reconciler) launch(ctx context.Context, seen *observed, version string, plan rollout.Plan) error {
-	return apply.Each(min(len(plan.Launch), launchesAPass), func(i int) error {
-		slot := workload.Slot{Number: plan.Launch[i], Version: version, Config: seen.config}
+	slots, waits := seen.ripe(plan.Launch[:min(len(plan.Launch), launchesAPass)])
+	if err := r.claim(ctx, seen, slots); err != nil {
+		return err
+	}
+	err := apply.Each(len(slots), func(i int) error {
+		slot := workload.Slot{Number: slots[i], Version: version, Config: seen.config}
 		return r.start(ctx, seen.app, seen.app, slot, plan.LaunchReason)
 	})
+	return errors.Join(err, waits)
 }
 
 // start launches a task of what the App is, or was.
@@ -220,7 +227,7 @@ func (r *Reconciler) start(ctx context.Context, owner, app *v1alpha1.App, slot w
 	}
 	log.FromContext(ctx).V(1).Info("launch", "slot", slot.Number, "reason", why)
 	if err := r.Apply.Create(ctx, owner, pod); err != nil {
-		return refusal(err)
+		return refusal(err, "create pod")
 	}
 	tasksLaunched.WithLabelValues(string(why)).Inc()
 	return nil
@@ -236,7 +243,7 @@ func options(k rollout.Kill) []client.DeleteOption {
 
 // refusal tells an answer of the API server that only somebody else can change
 // from one that a further try may.
-func refusal(err error) error {
+func refusal(err error, doing string) error {
 	var conflict *apply.NameConflictError
 	var status apierrors.APIStatus
 	switch {
@@ -247,12 +254,12 @@ func refusal(err error) error {
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
 		message := err.Error()
 		if errors.As(err, &status) && status.Status().Details != nil {
-			// The name of the pod says nothing and changes.
+			// The name of what was made says nothing and changes.
 			message = strings.ReplaceAll(message, fmt.Sprintf("%q ", status.Status().Details.Name), "")
 		}
 		return &reconciler.NotReady{Reason: v1alpha1.ReasonRefused, Message: message, After: refusedRetry}
 	}
-	return fmt.Errorf("create pod: %w", err)
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 func invalid(message string) error {

@@ -39,7 +39,7 @@ func (r *Reconciler) protect(ctx context.Context, seen *observed) error {
 	switch {
 	case own == nil && least > 0:
 		if err := r.Apply.Create(ctx, seen.app, workload.DisruptionBudget(seen.app, least)); err != nil {
-			return refusal(err)
+			return refusal(err, "create pod disruption budget")
 		}
 	case own != nil && least == 0:
 		if err := r.Apply.Delete(ctx, own); err != nil {

@@ -28,6 +28,10 @@ type observed struct {
 	specHash, config string
 	// pods are the pods it owns. They belong to the cache: nobody changes them.
 	pods []corev1.Pod
+	// persistent are the volumes of each instance, claims what it has of them, by
+	// their names. They belong to the cache, too.
+	persistent []workload.Persistent
+	claims     map[string]*corev1.PersistentVolumeClaim
 	// unreachable are the nodes that do not answer, and since when.
 	unreachable map[string]time.Time
 	// leaving are the nodes that are being emptied.
@@ -47,7 +51,7 @@ type observed struct {
 	now time.Time
 }
 
-// observe reads what a pass needs: pods and nodes, from the cache, and what the
+// observe reads what a pass needs: pods, claims and nodes, from the cache, and what the
 // checks of tasks say.
 func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed, error) {
 	seen := &observed{app: app.DeepCopy(), settings: r.Settings, now: r.Clock.Now()}
@@ -73,6 +77,9 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
 	seen.pods = pods.Items
+	if err := r.observeClaims(ctx, seen); err != nil {
+		return nil, err
+	}
 	if seen.unreachable, err = r.unreachableNodes(ctx); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ package apps
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +26,8 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 		Instances:             int(o.instances()),
 		MinimumHealthCapacity: *spec.UpgradeStrategy.MinimumHealthCapacity,
 		MaximumOverCapacity:   *spec.UpgradeStrategy.MaximumOverCapacity,
-		Resident:              spec.Resident(),
+		Resident:              spec.SingleWriter(),
+		Kept:                  o.kept(),
 		OldestFirst:           spec.KillSelection == v1alpha1.OldestFirst,
 		Groups:                workload.Groups(spec),
 		Spread:                o.groups != nil,
@@ -65,11 +65,6 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 		Group:     o.groups[pod.Spec.NodeName],
 		Started:   pod.CreationTimestamp.Time,
 	}
-}
-
-func slotOf(pod *corev1.Pod) int {
-	slot, _ := strconv.Atoi(pod.Labels[v1alpha1.SlotLabel])
-	return slot
 }
 
 // byName are the pods seen by their names.

@@ -248,8 +248,13 @@ func (r *Reconciler) restore(ctx context.Context, seen *observed, plan rollout.P
 	spec.Default()
 	app := seen.app.DeepCopy()
 	app.Spec = *spec
-	return apply.Each(min(len(plan.Restore), launchesAPass), func(i int) error {
-		slot := workload.Slot{Number: plan.Restore[i], Version: from.Version, Config: from.ConfigHash}
+	slots, waits := seen.ripe(plan.Restore[:min(len(plan.Restore), launchesAPass)])
+	if err := r.claim(ctx, seen, slots); err != nil {
+		return err
+	}
+	err = apply.Each(len(slots), func(i int) error {
+		slot := workload.Slot{Number: slots[i], Version: from.Version, Config: from.ConfigHash}
 		return r.start(ctx, seen.app, app, slot, rollout.Recover)
 	})
+	return errors.Join(err, waits)
 }

@@ -127,6 +127,9 @@ func (t *tally) whyStaging(o *observed, pod *corev1.Pod) {
 		}
 		t.because(v1alpha1.ReasonWaiting, "waiting for the scheduler: "+words)
 		return
+	} else if volume := o.unprovided(slotOf(pod)); volume != "" && c == nil {
+		t.because(v1alpha1.ReasonWaiting, "waiting for the volume "+volume+", which nothing has provided yet")
+		return
 	}
 	for _, c := range []*corev1.ContainerStatus{taskStatus(pod), failedFetch(pod)} {
 		if c != nil && c.State.Terminated != nil {

@@ -63,7 +63,7 @@ func rootCommand() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&p.stateDir, "state", "", "directory of the cluster (default: .local in the repository)")
 	cmd.AddCommand(p.upCommand(), p.downCommand(), p.statusCommand(), p.nodeCommand(), p.loadCommand(),
-		p.assetsCommand(), imageCommand())
+		p.assetsCommand(), imageCommand(), provisionCommand())
 	return cmd
 }
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package apply makes and removes the objects that ours own. It is the only
-// writer of children: nothing else creates, changes or deletes a Pod or a
-// ControllerRevision.
+// writer of children: nothing else creates, changes or deletes a Pod, a
+// PersistentVolumeClaim or a ControllerRevision.
 package apply
 
 import (
@@ -53,6 +53,18 @@ func (e *NameConflictError) Error() string {
 // less than half the work for the API server. It returns a NameConflictError
 // where the name is taken by an object that the owner does not own.
 func (a *Applier) Create(ctx context.Context, owner client.Object, child any) error {
+	return a.create(ctx, child, func(there metav1.Object) bool { return metav1.IsControlledBy(there, owner) })
+}
+
+// CreateKept makes an object that outlasts whom it is made for, and is found by
+// its name, unless there is one. It returns a NameConflictError where that is
+// somebody's own.
+func (a *Applier) CreateKept(ctx context.Context, obj any) error {
+	return a.create(ctx, obj, func(there metav1.Object) bool { return metav1.GetControllerOfNoCopy(there) == nil })
+}
+
+// create makes an object, or leaves one of its name as it is if it will do.
+func (a *Applier) create(ctx context.Context, child any, willDo func(metav1.Object) bool) error {
 	raw, err := json.Marshal(child)
 	if err != nil {
 		return fmt.Errorf("encode child: %w", err)
@@ -74,7 +86,7 @@ func (a *Applier) Create(ctx context.Context, owner client.Object, child any) er
 	if err := a.live.Get(ctx, client.ObjectKeyFromObject(obj), there); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if !metav1.IsControlledBy(there, owner) {
+	if !willDo(there) {
 		return &NameConflictError{Kind: gvk.Kind, Name: obj.GetName()}
 	}
 	return nil

@@ -30,6 +30,7 @@ const (
 	servicePort   = "servicePort"
 	matches       = "spec.matches"
 	dependency    = "spec.dependencies"
+	external      = "spec.externalVolumes"
 )
 
 // Register adds the indexes to the cache.
@@ -40,6 +41,7 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		values client.IndexerFunc
 	}{
 		{&corev1.Pod{}, controllerUID, controllerOf},
+		{&corev1.PersistentVolumeClaim{}, controllerUID, controllerOf},
 		{&corev1.Pod{}, nodeName, nodeOf},
 		{&corev1.Node{}, unreachable, isUnreachable},
 		{&corev1.Node{}, leaving, isLeaving},
@@ -47,6 +49,7 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.App{}, servicePort, servicePortsOf},
 		{&v1alpha1.App{}, matches, matchesOf},
 		{&v1alpha1.App{}, dependency, dependenciesOf},
+		{&v1alpha1.App{}, external, externalVolumesOf},
 		{&corev1.Pod{}, matches, matchLabelsOf},
 	} {
 		if err := indexer.IndexField(ctx, i.kind, i.field, i.values); err != nil {
@@ -151,6 +154,16 @@ func dependenciesOf(obj client.Object) []string {
 	return nil
 }
 
+func externalVolumesOf(obj client.Object) []string {
+	if app, is := obj.(*v1alpha1.App); is {
+		return workload.ExternalVolumes(&app.Spec)
+	}
+	return nil
+}
+
+// WithExternalVolume selects the Apps that have the external volume of a name.
+func WithExternalVolume(name string) client.ListOption { return client.MatchingFields{external: name} }
+
 // DependingOn selects the Apps that name the path among their dependencies.
 func DependingOn(path string) client.ListOption { return client.MatchingFields{dependency: path} }
 
@@ -158,7 +171,7 @@ func DependingOn(path string) client.ListOption { return client.MatchingFields{d
 // labels of such.
 func WithMatches() client.ListOption { return client.MatchingFields{matches: "true"} }
 
-// ControlledBy selects the pods that owner controls.
+// ControlledBy selects the pods, or the claims, that owner controls.
 func ControlledBy(owner client.Object) client.ListOption {
 	return client.MatchingFields{controllerUID: string(owner.GetUID())}
 }

@@ -183,18 +183,20 @@ func (c *census) settled() bool {
 }
 
 // freeSlots returns n slots that no instance of a configuration holds, be it on
-// its way out or lost: the lowest of them, in whichever group has the fewest
+// its way out or lost, and where slots have volumes none of any: those with
+// volumes first, and then the lowest, in whichever group has the fewest
 // instances that stay.
-func freeSlots(seen []Instance, of func(Instance) bool, staying []Instance, n, groups int) []int {
+func (t Target) freeSlots(seen []Instance, of func(Instance) bool, staying []Instance, n int) []int {
 	if n <= 0 {
 		return nil
 	}
 	taken := make(map[int]bool, len(seen))
 	for _, i := range seen {
-		if of(i) {
+		if of(i) || t.Resident {
 			taken[i.Slot] = true
 		}
 	}
+	groups := t.Groups
 	if groups > len(seen)+n {
 		// Each of the lowest slots is a group of its own.
 		groups = 1
@@ -203,10 +205,17 @@ func freeSlots(seen []Instance, of func(Instance) bool, staying []Instance, n, g
 	for _, i := range staying {
 		held[i.Slot%len(held)]++
 	}
+	free := make([]int, 0, n)
+	for _, slot := range slices.Sorted(slices.Values(t.Kept)) {
+		if len(free) < n && !taken[slot] {
+			free = append(free, slot)
+			taken[slot] = true
+			held[slot%len(held)]++
+		}
+	}
 	for group := range next {
 		next[group] = group
 	}
-	free := make([]int, 0, n)
 	for level := slices.Min(held); len(free) < n; level++ {
 		for group := 0; group < len(held) && len(free) < n; group++ {
 			if held[group] > level {

@@ -72,8 +72,10 @@ type Target struct {
 	// MinimumHealthCapacity and MaximumOverCapacity are the upgradeStrategy, 0 to 1.
 	MinimumHealthCapacity, MaximumOverCapacity float64
 	// Resident says that tasks keep volumes, so that a replacement can't
-	// start beside what it replaces.
+	// start beside what it replaces, and no instance gets the slot of another.
 	Resident bool
+	// Kept are the slots that have volumes: they are taken before new ones.
+	Kept []int
 	// OldestFirst is the killSelection; otherwise the youngest go first.
 	OldestFirst bool
 	// Spread says that a GROUP_BY constraint is to be kept by scaling down.
@@ -147,8 +149,12 @@ func Next(t Target, seen []Instance, now, nextLaunch time.Time) Plan {
 		p.wait(nextLaunch.Sub(now))
 		launch, restore = 0, 0
 	}
-	p.Launch = freeSlots(seen, func(i Instance) bool { return i.Current }, c.current, launch, t.Groups)
-	p.Restore = freeSlots(seen, func(i Instance) bool { return i.Stable }, c.old, restore, t.Groups)
+	p.Launch = t.freeSlots(seen, func(i Instance) bool { return i.Current }, c.current, launch)
+	seen = slices.Clip(seen)
+	for _, slot := range p.Launch {
+		seen = append(seen, Instance{Slot: slot, Current: true})
+	}
+	p.Restore = t.freeSlots(seen, func(i Instance) bool { return i.Stable }, c.old, restore)
 	return p
 }
 

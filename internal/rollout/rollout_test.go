@@ -373,6 +373,7 @@ func step(t *testing.T, w *world, seed uint64) {
 	if w.target.Held && len(p.Launch) > 0 && w.current()+len(p.Launch) > w.target.Canary {
 		t.Fatalf("seed %d: %d tasks of the new configuration where %d may be", seed, w.current()+len(p.Launch), w.target.Canary)
 	}
+	neverTwoWriters(t, w, p, seed)
 	surplus := scaledDown(w)
 	killed := map[string]bool{}
 	for _, k := range p.Kill {
@@ -394,6 +395,37 @@ func step(t *testing.T, w *world, seed uint64) {
 		t.Fatalf("seed %d: %d tasks at once, over %d", seed, w.there(), maxCapacity)
 	}
 	w.tick()
+}
+
+// neverTwoWriters fails where a slot that keeps a volume is launched while any
+// instance of whichever configuration holds it, or a new one while there is a
+// volume that nobody uses.
+func neverTwoWriters(t *testing.T, w *world, p Plan, seed uint64) {
+	if !w.target.Resident {
+		return
+	}
+	used := map[int]bool{}
+	for _, x := range w.tasks {
+		used[x.slot] = true
+	}
+	fresh := false
+	for _, slot := range p.Launch {
+		if used[slot] {
+			t.Fatalf("seed %d: slot %d is launched and held: %s", seed, slot, w.picture())
+		}
+		used[slot] = true
+		fresh = fresh || !slices.Contains(w.target.Kept, slot)
+	}
+	for _, slot := range w.target.Kept {
+		if fresh && !used[slot] {
+			t.Fatalf("seed %d: %v are launched, though %v have volumes", seed, p.Launch, w.target.Kept)
+		}
+	}
+	for _, slot := range p.Launch {
+		if !slices.Contains(w.target.Kept, slot) {
+			w.target.Kept = append(w.target.Kept, slot)
+		}
+	}
 }
 
 // scaledDown says that more tasks of the current configuration run than asked

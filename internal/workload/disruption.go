@@ -23,7 +23,7 @@ func LeastAvailable(spec *v1alpha1.AppSpec, n int32) int32 {
 		return 0
 	}
 	least := int32(math.Ceil(float64(n) * *spec.UpgradeStrategy.MinimumHealthCapacity))
-	if spec.Resident() {
+	if spec.SingleWriter() {
 		// No successor can start beside a task that keeps its volumes.
 		least = min(least, n-1)
 	}

@@ -114,7 +114,7 @@ func usesSandbox(spec *v1alpha1.AppSpec, raw string, mounts []mount) bool {
 		spec.Cmd != nil && spec.Container.Type == v1alpha1.EngineMesos ||
 		strings.Contains(raw, sandboxVariable) || strings.Contains(raw, sandboxPath) ||
 		slices.ContainsFunc(mounts, func(m mount) bool {
-			return m.hostPath == "" && m.secret == "" || strings.HasPrefix(m.path, sandboxPath+"/")
+			return m.hostPath == "" && m.secret == "" && m.claim == "" || strings.HasPrefix(m.path, sandboxPath+"/")
 		})
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 // Settings are what the operator of a datacenter decides for all Apps.
@@ -34,6 +36,11 @@ type Settings struct {
 	// fetcher or FetchForbidden would refuse them, FetchForbidden those that no file
 	// is fetched from: of nodes, pods and Services.
 	FetchAllowed, FetchForbidden []string
+	// StorageClasses are the classes of persistent volumes by their type, where it
+	// is not the cluster's default; DriverClasses those of external volumes by
+	// their dvdi/driver.
+	StorageClasses map[v1alpha1.PersistentVolumeType]string
+	DriverClasses  map[string]string
 	// HomeRegion is the region of Apps whose constraints name no region and no
 	// zone; empty lets them run in any.
 	HomeRegion string

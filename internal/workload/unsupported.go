@@ -63,12 +63,7 @@ func (u *refusals) container(c *v1alpha1.Container) {
 	if c.Docker != nil {
 		*u = append(*u, refusedParameters(c.Docker)...)
 	}
-	for i := range c.Volumes {
-		v := &c.Volumes[i]
-		field := fmt.Sprintf("spec.container.volumes[%s]", v.ContainerPath)
-		u.add(v.Persistent != nil, field+".persistent", "a persistent volume")
-		u.add(v.External != nil, field+".external", "an external volume")
-	}
+	u.volumes(c.Volumes)
 }
 
 func (u *refusals) networks(s *v1alpha1.AppSpec, settings Settings) {

@@ -23,14 +23,17 @@ const (
 	shmPath     = "/dev/shm"
 )
 
-// mount is a path of the node, one in the sandbox, or the value of a Secret, at
-// a path of the container.
+// mount is a path of the node, one in the sandbox, what is behind a claim, or
+// the value of a Secret, at a path of the container.
 type mount struct {
 	hostPath, inSandbox string
 	// secret is the name of the Secret.
-	secret   string
-	path     string
-	readOnly bool
+	secret string
+	// claim is the name of the claim, subPath where in its volume. Where there is
+	// a claim in each slot, persistent is the volume it is for.
+	claim, subPath, persistent string
+	path                       string
+	readOnly                   bool
 }
 
 // onHost says whether a volume is a path of the node.
@@ -38,10 +41,12 @@ func onHost(v *v1alpha1.Volume) bool {
 	return v.HostPath != nil && strings.HasPrefix(*v.HostPath, "/")
 }
 
-// readVolume reads a volume: a secret, or a hostPath, which is one of the node
-// or, if it is relative, of the sandbox. What is not there is made as a directory.
+// readVolume reads a volume: a secret, a claim, or a hostPath, which is one of
+// the node or, if it is relative, of the sandbox and the persistent volumes in
+// it. What is not there is made as a directory.
 func readVolume(spec *v1alpha1.AppSpec, v *v1alpha1.Volume) (mount, error) {
-	if v.Secret != nil {
+	switch {
+	case v.Secret != nil:
 		name, err := secretNamed(spec, *v.Secret)
 		if err != nil {
 			return mount{}, err
@@ -49,13 +54,17 @@ func readVolume(spec *v1alpha1.AppSpec, v *v1alpha1.Volume) (mount, error) {
 		m, err := newMount("", v.ContainerPath, true)
 		m.secret = name
 		return m, err
-	}
-	if v.HostPath == nil {
-		return mount{}, fmt.Errorf("only a hostPath and a secret are supported")
+	case v.Persistent != nil:
+		m, err := newMount("", v.ContainerPath, false)
+		m.persistent = v.ContainerPath
+		return m, err
+	case v.External != nil:
+		return readExternal(v)
 	}
 	m, err := newMount(*v.HostPath, v.ContainerPath, v.Mode == v1alpha1.VolumeReadOnly)
 	if err == nil && !onHost(v) {
 		m.hostPath, m.inSandbox = "", path.Clean(*v.HostPath)
+		m.persistent, m.subPath = within(spec, m.inSandbox)
 	}
 	return m, err
 }
@@ -114,9 +123,20 @@ func hasDotDot(p string) bool { return slices.Contains(strings.Split(p, "/"), ".
 func (f *flags) volumes() ([]*corev1ac.VolumeApplyConfiguration, []*corev1ac.VolumeMountApplyConfiguration) {
 	var volumes []*corev1ac.VolumeApplyConfiguration
 	var mounts []*corev1ac.VolumeMountApplyConfiguration
+	claims := map[string]string{}
 	for i, m := range f.mounts {
 		at := corev1ac.VolumeMount().WithMountPath(m.path)
 		switch {
+		case m.claim != "":
+			if claims[m.claim] == "" {
+				claims[m.claim] = fmt.Sprintf("claim-%d", i)
+				volumes = append(volumes, corev1ac.Volume().WithName(claims[m.claim]).
+					WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(m.claim)))
+			}
+			at.WithName(claims[m.claim])
+			if m.subPath != "" {
+				at.WithSubPath(m.subPath)
+			}
 		case m.secret != "":
 			// A file by itself does not follow the Secret: what a task has is
 			// what it was launched with, as it was.

@@ -57,6 +57,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
+	flags.claimed(app, slot.Number)
 	container, err := container(app, settings, slot, ports, flags)
 	if err != nil {
 		return nil, err
@@ -85,6 +86,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
 	}
 	flags.toPod(spec)
+	ownVolumes(spec, container, flags.mounts)
 	if err := addPullSecret(spec, &app.Spec); err != nil {
 		return nil, err
 	}
@@ -149,8 +151,13 @@ func annotations(app *v1alpha1.App, slot Slot, checks []TaskCheck) (map[string]s
 }
 
 // PodName is the name of the pod in a slot: a function of the App's uid, its
-// configuration and the slot, so that making it twice makes it once.
+// configuration and the slot, so that making it twice makes it once. Where tasks
+// have volumes to themselves it is one over all configurations: however old the
+// view of who makes a pod, it does not get beside another that writes the same.
 func PodName(app *v1alpha1.App, config string, slot int) string {
+	if app.Spec.SingleWriter() {
+		config = ""
+	}
 	return fmt.Sprintf("%s-%s-%d", slug(app.Name, 40), digest(string(app.UID), config), slot)
 }
 

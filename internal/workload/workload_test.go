@@ -68,6 +68,8 @@ func TestGolden(t *testing.T) {
 func translate(t *testing.T, app *v1alpha1.App) string {
 	t.Helper()
 	settings := DefaultSettings()
+	settings.StorageClasses = map[v1alpha1.PersistentVolumeType]string{v1alpha1.PersistentMount: "disks"}
+	settings.DriverClasses = map[string]string{"rexray": "ebs"}
 	if refused := Unsupported(app, settings); len(refused) > 0 {
 		return "# unsupported:\n# " + strings.Join(refused, "\n# ") + "\n"
 	}
@@ -79,7 +81,15 @@ func translate(t *testing.T, app *v1alpha1.App) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(raw)
+	out := string(raw)
+	for _, claim := range append(Claims(app, settings, PersistentVolumes(&app.Spec), 1), ExternalClaims(app, settings)...) {
+		raw, err := yaml.Marshal(claim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out += "---\n" + string(raw)
+	}
+	return out
 }
 
 func TestEscape(t *testing.T) {

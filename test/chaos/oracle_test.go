@@ -164,7 +164,7 @@ func (r *run) judgeLaunch(a *appStory, launched *podSeen, pods map[types.UID]*po
 		r.fail("O4", "when %s was launched: %s", launched.name, message)
 	}
 	for uid, p := range pods {
-		if uid != launched.uid && p.owner == launched.owner && p.config == launched.config && p.slot == launched.slot {
+		if uid != launched.uid && p.owner == launched.owner && p.slot == launched.slot && (p.config == launched.config || p.stores && launched.stores) {
 			r.fail("O3", "%s and %s are both in slot %s", launched.name, p.name, p.slot)
 		}
 	}

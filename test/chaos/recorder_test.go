@@ -23,12 +23,14 @@ import (
 
 // podSeen is a pod at one instant.
 type podSeen struct {
-	uid, owner  types.UID
-	name        string
-	config      string
-	slot        string
-	healthy     bool
-	failing     bool
+	uid, owner types.UID
+	name       string
+	config     string
+	slot       string
+	healthy    bool
+	failing    bool
+	// stores says that it has a volume which no other may write.
+	stores      bool
 	terminating bool
 }
 
@@ -117,6 +119,9 @@ func seePod(pod *corev1.Pod) *podSeen {
 		p.owner = owner.UID
 	}
 	p.failing = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	for _, v := range pod.Spec.Volumes {
+		p.stores = p.stores || v.PersistentVolumeClaim != nil
+	}
 	for _, c := range pod.Status.ContainerStatuses {
 		p.failing = p.failing || c.State.Waiting != nil
 	}

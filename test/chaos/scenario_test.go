@@ -67,6 +67,10 @@ const (
 	foreignPod action = "foreignPod"
 	// addNode makes the object of the node that the pods run on, with the attribute rack=a.
 	addNode action = "addNode"
+	// bindClaims gives the App's claims their volumes, of a class that lets them get larger.
+	bindClaims action = "bindClaims"
+	// wipe deletes the claims and the pod in a slot.
+	wipe action = "wipe"
 	// history records 50 versions, as if the App were old.
 	history action = "history"
 	// stopManager and startManager leave the App alone for a while.
@@ -92,6 +96,8 @@ const (
 	labelled until = "labelled"
 	// checked: settled, and all its pods have the result of its check.
 	checked until = "checked"
+	// grown: settled, and its claims are as large as it asks for.
+	grown until = "grown"
 	// emptied: the App has no pods.
 	emptied until = "emptied"
 	// gone: the App and all that is its own are gone.
@@ -102,7 +108,7 @@ const (
 
 var defaults = map[action]until{
 	create: settled, change: settled, restart: settled, rollback: settled, deletePod: settled, evictPod: settled, startManager: settled,
-	remove: gone, foreignPod: nothing, addNode: nothing, history: nothing, stopManager: nothing,
+	remove: gone, foreignPod: nothing, addNode: nothing, bindClaims: nothing, wipe: settled, history: nothing, stopManager: nothing,
 }
 
 // scenarios reads all files.

@@ -56,6 +56,10 @@ func (r *run) do(ctx context.Context, s step) error {
 		return r.foreignPod(ctx, app, s.Slot)
 	case addNode:
 		return c.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeOf(r.namespace), Labels: map[string]string{v1alpha1.NodeAttributePrefix + "rack": "a"}}})
+	case bindClaims:
+		return r.bindClaims(ctx, app)
+	case wipe:
+		return r.wipe(ctx, app, s)
 	case history:
 		return r.history(ctx, app)
 	case stopManager:
@@ -176,6 +180,12 @@ func (r *run) collect(ctx context.Context) (int, error) {
 			found++
 			if list.Items[i].DeletionTimestamp == nil {
 				if err := r.world.admin.Delete(ctx, &list.Items[i]); client.IgnoreNotFound(err) != nil {
+					return 0, err
+				}
+			}
+			if gvk.Kind == "PersistentVolumeClaim" {
+				claim := corev1.PersistentVolumeClaim{ObjectMeta: list.Items[i].ObjectMeta}
+				if err := r.release(ctx, []corev1.PersistentVolumeClaim{claim}); err != nil {
 					return 0, err
 				}
 			}
@@ -354,6 +364,11 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		pods, err := r.podsOf(ctx, app)
 		pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return p.Status.Phase != corev1.PodRunning })
 		return map[bool]string{true: "fewer pods run"}[len(pods) < int(app.Spec.Desired())], err
+	case grown:
+		if left, err := r.unsettled(ctx, app); left != "" || err != nil {
+			return left, err
+		}
+		return r.ungrown(ctx, app)
 	case emptied:
 		pods, err := r.podsOf(ctx, app)
 		return map[bool]string{true: "there are pods"}[len(pods) > 0], err

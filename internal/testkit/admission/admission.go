@@ -153,10 +153,22 @@ func (s *Schema) Admit(t testing.TB, object any) (*unstructured.Unstructured, fi
 	if err != nil {
 		t.Fatalf("decode object: %v", err)
 	}
-	return u, s.admit(t, u)
+	return u, s.admit(t, u, nil)
 }
 
-func (s *Schema) admit(t testing.TB, u *unstructured.Unstructured) field.ErrorList {
+// Update returns what an API server has against one that was admitted being
+// replaced by the object.
+func (s *Schema) Update(t testing.TB, object any, old *unstructured.Unstructured) field.ErrorList {
+	t.Helper()
+	u, err := Decode(object)
+	if err != nil {
+		t.Fatalf("decode object: %v", err)
+	}
+	return s.admit(t, u, old.Object)
+}
+
+// admit takes the object that there was, nil for a new one.
+func (s *Schema) admit(t testing.TB, u *unstructured.Unstructured, old map[string]any) field.ErrorList {
 	defaulting.Default(u.Object, s.structural)
 	pruning.Prune(u.Object, s.structural, true)
 	defaulting.PruneNonNullableNullsWithoutDefaults(u.Object, s.structural)
@@ -182,7 +194,11 @@ func (s *Schema) admit(t testing.TB, u *unstructured.Unstructured) field.ErrorLi
 	if blocked(errs) {
 		return errs
 	}
-	more, _ := s.rules.Validate(t.Context(), nil, s.structural, u.Object, nil, celconfig.RuntimeCELCostBudget)
+	var before any
+	if old != nil {
+		before = old
+	}
+	more, _ := s.rules.Validate(t.Context(), nil, s.structural, u.Object, before, celconfig.RuntimeCELCostBudget)
 	return append(errs, more...)
 }
 

@@ -59,8 +59,10 @@ func checkServer(t *testing.T, apps []candidate) {
 				named.Add(1)
 			default:
 				pods.Add(1)
-				if err := plane.Client.Create(t.Context(), pod, client.DryRunAll); err != nil {
-					t.Errorf("seed %d: %v", c.seed, err)
+				for _, object := range append([]client.Object{pod}, claimsOf(t, app)...) {
+					if err := plane.Client.Create(t.Context(), object, client.DryRunAll); err != nil {
+						t.Errorf("seed %d: %v", c.seed, err)
+					}
 				}
 			}
 			return nil
@@ -158,4 +160,21 @@ func podOf(t *testing.T, app *v1alpha1.App) (*corev1.Pod, error) {
 	}
 	pod := &corev1.Pod{}
 	return pod, json.Unmarshal(raw, pod)
+}
+
+// claimsOf are the claims of an instance, as they would be sent.
+func claimsOf(t *testing.T, app *v1alpha1.App) []client.Object {
+	var all []client.Object
+	for _, made := range append(workload.Claims(app, datacenter(), workload.PersistentVolumes(&app.Spec), 3), workload.ExternalClaims(app, datacenter())...) {
+		raw, err := json.Marshal(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim := &corev1.PersistentVolumeClaim{}
+		if err := json.Unmarshal(raw, claim); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, claim)
+	}
+	return all
 }

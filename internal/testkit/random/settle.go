@@ -148,8 +148,7 @@ func (g *generator) settleVolume(v *v1alpha1.Volume) {
 	}
 }
 
-// settleExternal keeps Marathon's rules as well, of which the schema has few:
-// nothing runs with such a volume yet.
+// settleExternal keeps Marathon's rules as well, of which the schema has few.
 func (g *generator) settleExternal(v *v1alpha1.Volume, engine v1alpha1.EngineType) {
 	e := v.External
 	v.Mode = ""

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kdcos/kdcos/hack/localcluster/internal/atomicfile"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/cluster"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/controlplane"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/image"
@@ -24,6 +25,7 @@ import (
 	"github.com/kdcos/kdcos/hack/localcluster/internal/machine"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/network"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/node"
+	"github.com/kdcos/kdcos/hack/localcluster/internal/provisioner"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/spec"
 )
 
@@ -64,6 +66,9 @@ func (p *Provider) Up(ctx context.Context, nodes []cluster.Node) error {
 	}
 	client, err := s.waitForAPI(ctx)
 	if err != nil {
+		return err
+	}
+	if err := provisioner.EnsureClass(ctx, client); err != nil {
 		return err
 	}
 	var group errgroup.Group
@@ -152,6 +157,10 @@ func (s *session) startControlPlane(programs programs) (machine.Running, error) 
 	if err := s.cgroups.Create(group); err != nil {
 		return machine.Running{}, err
 	}
+	volumes, err := s.provisioner(cp)
+	if err != nil {
+		return machine.Running{}, err
+	}
 	if _, ok, err := s.machine(controlPlaneName).Find(); err == nil && !ok {
 		if shortage := InotifyShortage(len(s.record.Nodes)); shortage != "" {
 			s.Say("this may fail: %s", shortage)
@@ -168,8 +177,27 @@ func (s *session) startControlPlane(programs programs) (machine.Running, error) 
 			{Type: "bind", Source: programs.bin, Target: node.InsideBin},
 		},
 		Interface: network.SwitchLink,
-		Services:  cp.ServiceList(),
+		Services:  append(cp.ServiceList(), volumes),
 	})
+}
+
+// provisioner is the service that makes volumes: this very program, by a copy that stays as it is.
+func (s *session) provisioner(cp *controlplane.ControlPlane) (spec.Service, error) {
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		return spec.Service{}, fmt.Errorf("copy this program: %w", err)
+	}
+	dir := s.machine(controlPlaneName).Dir
+	if err := atomicfile.Write(filepath.Join(dir, provisioner.Program), program, 0o755); err != nil {
+		return spec.Service{}, fmt.Errorf("copy this program: %w", err)
+	}
+	return spec.Service{
+		Name:    provisioner.Program,
+		Args:    []string{filepath.Join(dir, provisioner.Program), provisioner.Command, "--kubeconfig=" + s.State.Kubeconfig(), "--machines=" + filepath.Dir(dir)},
+		Env:     []string{"HOME=" + dir, "TMPDIR=" + dir},
+		Log:     filepath.Join(s.State.Logs(), provisioner.Program+".log"),
+		WaitFor: cp.URL() + "/readyz",
+	}, nil
 }
 
 // bootNode starts the node's machine and wires it.
