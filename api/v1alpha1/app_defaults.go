@@ -4,6 +4,7 @@
 package v1alpha1
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -50,6 +51,10 @@ func (s *AppSpec) Default() {
 	for i := range s.Fetch {
 		fill(&s.Fetch[i].Extract, true)
 	}
+	if len(s.Containers) > 0 {
+		s.defaultContainers()
+		return
+	}
 	s.defaultContainer()
 	s.defaultPorts()
 	s.defaultChecks()
@@ -66,6 +71,9 @@ func (s *AppSpec) Desired() int32 {
 // Resident reports whether the tasks have persistent volumes, and so stay
 // where these are.
 func (s *AppSpec) Resident() bool {
+	if slices.ContainsFunc(s.Volumes, func(v PodVolume) bool { return v.Persistent != nil }) {
+		return true
+	}
 	if s.Container == nil {
 		return false
 	}
@@ -99,7 +107,7 @@ func (s *AppSpec) OnHostNetwork() bool {
 
 func (s *AppSpec) hasVolumesThatStay() bool {
 	if s.Container == nil {
-		return false
+		return s.Resident()
 	}
 	for i := range s.Container.Volumes {
 		if v := &s.Container.Volumes[i]; v.Persistent != nil || v.External != nil {
