@@ -35,6 +35,10 @@ const (
 	// ChecksAnnotation carries, on a pod, the checks that the manager makes of
 	// its task; pods whose checks are all the kubelet's have none.
 	ChecksAnnotation = "kdcos.io/checks"
+	// ContainersAnnotation carries, on a pod of an App with several containers,
+	// their names, separated by commas. Behind that of one with a health check
+	// stands ":healthCheck": it is there to run, whatever it ends with.
+	ContainersAnnotation = "kdcos.io/containers"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"

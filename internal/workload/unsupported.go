@@ -27,7 +27,9 @@ func Unsupported(app *v1alpha1.App, settings Settings) []string {
 		*u = append(*u, "spec.fetch: the manager was not told the image of the fetcher: set its flag --fetcher-image")
 	}
 	u.secrets(app, settings)
-	if image(s, settings) == "" {
+	if len(s.Containers) > 0 {
+		u.containers(s, settings)
+	} else if image(s, settings) == "" {
 		*u = append(*u, "spec.container.docker.image: apps without an image run on a base image, and the manager was told none: set manager.baseImage of the chart")
 	}
 	u.container(s.Container)
