@@ -177,9 +177,17 @@ func failed(c *corev1.ContainerStatus, checked bool) bool {
 }
 
 // Over says that an instance of several containers is to be launched anew: one
-// of them failed, or all have ended.
+// of them failed, or its files can't be fetched, or all have ended.
 func Over(pod *corev1.Pod) bool {
 	names := containersOf(pod)
+	if names == nil {
+		return false
+	}
+	for _, c := range Fetchers(pod) {
+		if failed(c, false) {
+			return true
+		}
+	}
 	ended := 0
 	for _, name := range names {
 		name, checked := strings.CutSuffix(name, checkedMark)
