@@ -20,7 +20,7 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/marathon"
-	"github.com/kdcos/kdcos/internal/testkit/recorded"
+	testdata "github.com/kdcos/kdcos/internal/testkit/recorded"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -44,7 +44,7 @@ var standIns = strings.NewReplacer(
 // pod is a pod of Marathon's system tests in a namespace, with stand-ins.
 func pod(namespace, file string) *v1alpha1.App {
 	GinkgoHelper()
-	text, err := os.ReadFile(filepath.Join(recorded.Data(GinkgoTB()), "marathon", "pods", file))
+	text, err := os.ReadFile(filepath.Join(testdata.Data(GinkgoTB()), "marathon", "pods", file))
 	Expect(err).NotTo(HaveOccurred())
 	items, err := marathon.Decode([]byte(standIns.Replace(string(text))))
 	Expect(err).NotTo(HaveOccurred())

@@ -142,8 +142,8 @@ func (g *generator) settleVolumes(s *v1alpha1.AppSpec) {
 			func() { v.Host, v.Secret = nil, nil },
 		}
 		kinds[g.IntN(3)]()
-		if v.Persistent == nil && v.Host == nil && v.Secret == nil && g.one(4) {
-			v.Persistent = &v1alpha1.PersistentVolume{Size: ptr.To[int64](10), MaxSize: ptr.To[int64](20), Constraints: []v1alpha1.Constraint{{}}}
+		if v.Persistent == nil && v.Host == nil && v.Secret == nil && g.one(2) {
+			v.Persistent = &v1alpha1.PersistentVolume{Size: ptr.To[int64](10), ProfileName: pick(g, nil, ptr.To("fast")), MaxSize: ptr.To[int64](20), Constraints: []v1alpha1.Constraint{{}}}
 		}
 		if v.Persistent != nil {
 			g.settlePersistent(v.Persistent)
