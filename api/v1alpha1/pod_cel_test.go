@@ -10,7 +10,9 @@ const (
 )
 
 // containersOf is an App with one container of the members.
-func containersOf(members string) string { return "containers: [{name: a, image: {id: x}, " + members + "}]" }
+func containersOf(members string) string {
+	return "containers: [{name: a, image: {id: x}, " + members + "}]"
+}
 
 // fullContainers are containers and volumes for fullApp.
 const fullContainers = `

@@ -98,7 +98,9 @@ func fromPodContainer(c *v1alpha1.PodContainer) PodContainer {
 	return out
 }
 
-func fromCommand(c v1alpha1.ShellOrArgv) ShellOrArgv { return ShellOrArgv{Shell: c.Shell, Argv: c.Argv} }
+func fromCommand(c v1alpha1.ShellOrArgv) ShellOrArgv {
+	return ShellOrArgv{Shell: c.Shell, Argv: c.Argv}
+}
 
 func fromPodHealthCheck(h *v1alpha1.PodHealthCheck) *PodHealthCheck {
 	if h == nil {

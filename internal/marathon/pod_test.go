@@ -136,7 +136,9 @@ var podBounds = []bound{
 	{"/containers(0)/endpoints(0)/labels", 64, func(n int) string {
 		return inPod(`,"endpoints":[{"name":"p","labels":{`+several(n, `"l#":""`)+`}}]`, ``)
 	}},
-	{"/containers(0)/endpoints(0)/protocol", 4, func(n int) string { return inPod(`,"endpoints":[{"name":"p","protocol":[`+several(n, `"p#"`)+`]}]`, ``) }},
+	{"/containers(0)/endpoints(0)/protocol", 4, func(n int) string {
+		return inPod(`,"endpoints":[{"name":"p","protocol":[`+several(n, `"p#"`)+`]}]`, ``)
+	}},
 	{"/containers(0)/volumeMounts", 32, func(n int) string {
 		return inPod(`,"volumeMounts":[`+several(n, `{"name":"v","mountPath":"d#"}`)+`]`, `,"volumes":[{"name":"v"}]`)
 	}},

@@ -292,7 +292,8 @@ var (
 				"healthCheck": {"http": {"endpoint": "web", "path": "/health"}, "intervalSeconds": 2, "timeoutSeconds": 1, "delaySeconds": 0, "maxConsecutiveFailures": 1}},
 			{"name": "two", `+small+`, "exec": {"command": {"shell": "exec /web -listen :8081"}}, "endpoints": [{"name": "other", "containerPort": 8081}]}`, ``))
 		first := a.pod()
-		_, _, _ = fetch(w.t.Context(), "GET", fmt.Sprintf("http://%s:8081/exit?code=7", first.Status.PodIP)) // it has no answer
+		_, _, err := fetch(w.t.Context(), "POST", fmt.Sprintf("http://%s:8081/exit?code=7", first.Status.PodIP))
+		w.Expect(err).NotTo(HaveOccurred())
 		w.Eventually(func() types.UID { return a.pod().UID }).ShouldNot(Equal(first.UID))
 		w.Expect(a.get().Status.LastTaskFailure).To(HaveField("Message", "container two: exit code 7"))
 		a.ready()
