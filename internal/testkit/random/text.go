@@ -40,7 +40,7 @@ var vocabulary = map[string][]any{
 	"containers[].name": {"a", "web", "side-car", "app"}, "volumes[].name": {"v", "w", "data"}, "containers[].volumeMounts[].name": {"v", "w", "data"},
 	"containers[].volumeMounts[].mountPath": {"data", "/data", "a/b", "/etc/x"}, "volumes[].host": {"/tmp/x", "rel"},
 	"containers[].artifacts[].uri": {"http://a/b.tgz", "hdfs://x/y"}, "containers[].user": {"root", "nobody", "1000"},
-	"containers[].image.id": {"nginx", "example.com:5000/a/b:1.4"},
+	"containers[].image.id":                    {"nginx", "example.com:5000/a/b:1.4"},
 	"volumes[].persistent.constraints[].field": {"path"}, "volumes[].persistent.constraints[].operator": {"LIKE", "UNLIKE"}, "volumes[].persistent.constraints[].value": {"/dev/.*"},
 	"containers[].healthCheck.http.endpoint": {"p"}, "containers[].healthCheck.tcp.endpoint": {"p"}, "containers[].check.http.endpoint": {"p"}, "containers[].check.tcp.endpoint": {"p"},
 }
