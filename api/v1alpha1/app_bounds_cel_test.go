@@ -143,7 +143,7 @@ var boundErrors = map[string]func(*field.Error) bool{
 func TestAppBounds(t *testing.T) {
 	schema := admission.App(t)
 	met := map[string]bool{}
-	spec := decodeSpec(t, fullApp)
+	spec := decodeSpec(t, fullApp+fullContainers)
 	eachValue("spec", appSchema(t), spec, func(path string, s *apiextensionsv1.JSONSchemaProps, value any, set func(any)) {
 		for _, p := range probes(s, value) {
 			met[path+" "+p.bound] = true

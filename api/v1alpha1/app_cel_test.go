@@ -32,6 +32,7 @@ const (
 
 // appRules has, for every rule of App, specs it takes and specs it refuses.
 var appRules = map[string][]ruleCase{
+	"containers": podRules,
 	"command": {
 		{"cmd: sleep 9", ""},
 		{"args: [sleep]", ""},
@@ -39,8 +40,8 @@ var appRules = map[string][]ruleCase{
 		{ucr, ""},
 		{"cmd: sleep 9, container: {type: MESOS}", ""},
 		{"cmd: sleep 9, args: [x]", "cmd and args exclude each other: give one of them"},
-		{"{}", "an app needs a cmd, args or a container with an image"},
-		{"container: {type: MESOS}", "an app needs a cmd, args or a container with an image"},
+		{"{}", "an app needs a cmd, args, a container with an image, or containers"},
+		{"container: {type: MESOS}", "an app needs a cmd, args, a container with an image, or containers"},
 		{"cmd: x", "should be at least 2 chars long"},
 		{"cmd: sleep 9, executor: //cmd", ""},
 		{"cmd: sleep 9, executor: /opt/own", "Unsupported value"},

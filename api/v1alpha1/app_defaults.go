@@ -4,6 +4,7 @@
 package v1alpha1
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -50,6 +51,10 @@ func (s *AppSpec) Default() {
 	for i := range s.Fetch {
 		fill(&s.Fetch[i].Extract, true)
 	}
+	if len(s.Containers) > 0 {
+		s.defaultContainers()
+		return
+	}
 	s.defaultContainer()
 	s.defaultPorts()
 	s.defaultChecks()
@@ -69,6 +74,9 @@ func (s *AppSpec) RunsPerNode() bool { return ptr.Deref(s.PerNode, false) }
 // Resident reports whether the tasks have persistent volumes, and so stay
 // where these are.
 func (s *AppSpec) Resident() bool {
+	if slices.ContainsFunc(s.Volumes, func(v PodVolume) bool { return v.Persistent != nil }) {
+		return true
+	}
 	if s.Container == nil {
 		return false
 	}
@@ -83,16 +91,10 @@ func (s *AppSpec) Resident() bool {
 // SingleWriter reports whether the tasks have volumes that one task at a time
 // may have: persistent ones, and external ones that are not shared.
 func (s *AppSpec) SingleWriter() bool {
-	if s.Container == nil {
-		return false
+	if s.Resident() || s.Container == nil {
+		return s.Resident()
 	}
-	for i := range s.Container.Volumes {
-		v := &s.Container.Volumes[i]
-		if v.Persistent != nil || v.External != nil && v.External.SingleWriter() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Container.Volumes, func(v Volume) bool { return v.External != nil && v.External.SingleWriter() })
 }
 
 // SingleWriter reports whether one task at a time may have the volume.
@@ -125,7 +127,7 @@ func (s *AppSpec) OnHostNetwork() bool {
 
 func (s *AppSpec) hasVolumesThatStay() bool {
 	if s.Container == nil {
-		return false
+		return s.Resident()
 	}
 	for i := range s.Container.Volumes {
 		if v := &s.Container.Volumes[i]; v.Persistent != nil || v.External != nil {

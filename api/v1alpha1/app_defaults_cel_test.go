@@ -30,6 +30,8 @@ func TestDefault(t *testing.T) {
 		"cmd: sleep 9, check: {tcp: {port: 80}}, readinessChecks: [{portName: default}]",
 		"cmd: sleep 9, container: {type: MESOS, volumes: [{containerPath: a, persistent: {size: 1}}, {containerPath: b, hostPath: c, mode: RO}]}",
 		"cmd: sleep 9, container: {type: MESOS, volumes: [{containerPath: a, external: {name: v, provider: dvdi, options: {dvdi/driver: d}}}]}",
+		containersOf("endpoints: [{name: p}, {name: q, protocol: [udp]}], artifacts: [{uri: u}], healthCheck: {http: {endpoint: p}}, check: {http: {endpoint: p}}"),
+		containersOf("volumeMounts: [{name: v, mountPath: d}]") + ", volumes: [{name: v, persistent: {size: 1}}]",
 		"cmd: sleep 9, instances: 0, cpus: 0.5, mem: 0, disk: 1, gpus: 0, role: prod, killSelection: OLDEST_FIRST, backoffSeconds: 0, backoffFactor: 1, " +
 			"maxLaunchDelaySeconds: 0, upgradeStrategy: {minimumHealthCapacity: 0, maximumOverCapacity: 0}, unreachableStrategy: {}, resourceLimits: {}",
 	} {

@@ -13,7 +13,7 @@ import (
 // Marathon API, never here.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.cmd) && has(self.args))",message="cmd and args exclude each other: give one of them"
-// +kubebuilder:validation:XValidation:rule="has(self.cmd) || has(self.args) || self.?container.?docker.hasValue()",message="an app needs a cmd, args or a container with an image"
+// +kubebuilder:validation:XValidation:rule="has(self.cmd) || has(self.args) || self.?container.?docker.hasValue() || has(self.containers)",message="an app needs a cmd, args, a container with an image, or containers"
 // +kubebuilder:validation:XValidation:rule="!has(self.gpus) || self.gpus == 0 || !has(self.container) || self.container.type == 'MESOS'",message="gpus need container.type MESOS: the DOCKER containerizer has no GPU support"
 // +kubebuilder:validation:XValidation:rule="!has(self.check) || !has(self.container) || self.container.type == 'MESOS'",message="check needs container.type MESOS"
 // +kubebuilder:validation:XValidation:rule="!has(self.portDefinitions) || size(self.portDefinitions) == 0 || self.networks.all(n, n.mode == 'host')",message="portDefinitions are for networks of mode host only: use container.portMappings"
@@ -41,6 +41,21 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.check) || !has(self.check.tcp) || has(self.check.tcp.port) || (has(self.check.tcp.portIndex) ? self.check.tcp.portIndex : 0) < (self.networks.all(n, n.mode == 'host') ? (has(self.portDefinitions) ? size(self.portDefinitions) : 1) : (has(self.container) && has(self.container.portMappings) ? size(self.container.portMappings) : 1))",message="check.tcp.portIndex must be the index of a port of the app"
 // +kubebuilder:validation:XValidation:rule="!has(self.resourceLimits) || !has(self.resourceLimits.cpus) || (type(self.resourceLimits.cpus) == string ? (self.resourceLimits.cpus == 'unlimited' || double(self.resourceLimits.cpus) >= self.cpus) : double(self.resourceLimits.cpus) >= self.cpus)",message="resourceLimits.cpus must be at least cpus, or unlimited"
 // +kubebuilder:validation:XValidation:rule="!has(self.resourceLimits) || !has(self.resourceLimits.mem) || (type(self.resourceLimits.mem) == string ? (self.resourceLimits.mem == 'unlimited' || double(self.resourceLimits.mem) >= self.mem) : double(self.resourceLimits.mem) >= self.mem)",message="resourceLimits.mem must be at least mem, or unlimited"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || !(has(self.cmd) || has(self.args) || has(self.container) || has(self.portDefinitions) || has(self.requirePorts) || has(self.healthChecks) || has(self.readinessChecks) || has(self.check) || has(self.fetch) || has(self.gpus) || has(self.resourceLimits) || has(self.executor) || has(self.tty) || has(self.taskKillGracePeriodSeconds))",message="with containers, each container has its own exec, image, endpoints, healthCheck, check, artifacts, resources, resourceLimits, tty and lifecycle: the app has no cmd, args, container, portDefinitions, requirePorts, healthChecks, readinessChecks, check, fetch, gpus, resourceLimits, executor, tty and taskKillGracePeriodSeconds"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || (self.cpus == 1.0 && self.mem == 128.0 && self.disk == 0.0)",message="with containers, each container has its own resources: the app has no cpus, mem and disk"
+// +kubebuilder:validation:XValidation:rule="!has(self.volumes) || has(self.containers)",message="volumes are for containers: use container.volumes"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.endpoints) || c.endpoints.all(e, self.containers.filter(d, has(d.endpoints) && d.endpoints.exists(f, f.name == e.name)).size() == 1))",message="the names of endpoints must be unique over all containers"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.endpoints) || c.endpoints.all(e, self.networks.all(n, n.mode == 'host') != has(e.containerPort)))",message="endpoints[].containerPort: an endpoint has one unless the network is of mode host, where the container listens on its hostPort"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.endpoints) || c.endpoints.all(e, !has(e.hostPort) || e.hostPort == 0 || self.containers.all(d, !has(d.endpoints) || d.endpoints.all(f, f.name == e.name || !has(f.hostPort) || f.hostPort != e.hostPort))))",message="hostPorts of endpoints other than 0 must be unique over all containers"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.endpoints) || c.endpoints.all(e, !has(e.containerPort) || e.containerPort == 0 || self.containers.all(d, !has(d.endpoints) || d.endpoints.all(f, f.name == e.name || !has(f.containerPort) || f.containerPort != e.containerPort))))",message="containerPorts of endpoints other than 0 must be unique over all containers, which share one network"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.endpoints) || c.endpoints.all(e, !has(e.networkNames) || e.networkNames.all(x, self.networks.exists(n, has(n.name) && n.name == x))))",message="endpoints[].networkNames must name networks of the app"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || size(self.networks) <= 1 || self.containers.all(c, !has(c.endpoints) || c.endpoints.all(e, !has(e.hostPort) || (has(e.networkNames) && size(e.networkNames) == 1)))",message="with several container networks, an endpoint with a hostPort names exactly one of them in networkNames"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.volumeMounts) || c.volumeMounts.all(m, has(self.volumes) && self.volumes.exists(v, v.name == m.name)))",message="volumeMounts[].name must be the name of a volume of the app"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || !has(self.volumes) || self.volumes.all(v, self.containers.exists(c, has(c.volumeMounts) && c.volumeMounts.exists(m, m.name == v.name)))",message="each of volumes must be mounted by a container"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.env) || (has(self.secrets) ? c.env.all(e, !has(e.secret) || e.secret in self.secrets.map(s, s.name)) : !c.env.exists(e, has(e.secret))))",message="containers[].env[].secret must name an entry of secrets"
+// +kubebuilder:validation:XValidation:rule="!has(self.containers) || self.containers.all(c, !has(c.image) || !has(c.image.pullConfig) || (has(self.secrets) && self.secrets.exists(s, s.name == c.image.pullConfig.secret)))",message="containers[].image.pullConfig.secret must name an entry of secrets"
+// +kubebuilder:validation:XValidation:rule="!has(self.volumes) || self.volumes.all(v, !has(v.secret) || (has(self.secrets) && self.secrets.exists(s, s.name == v.secret)))",message="volumes[].secret must name an entry of secrets"
+// +kubebuilder:validation:XValidation:rule="!has(self.volumes) || !self.volumes.exists(v, has(v.persistent)) || ((!has(self.acceptedResourceRoles) || self.acceptedResourceRoles == ['*']) && (!has(self.upgradeStrategy) || self.upgradeStrategy.maximumOverCapacity == 0.0) && (!has(self.unreachableStrategy) || self.unreachableStrategy.?disabled.orValue(false)))",message="an app with persistent volumes accepts the role '*' only, has a maximumOverCapacity of 0, and an unreachableStrategy that is disabled"
 type AppSpec struct {
 	// cmd is run by /bin/sh -c. With an image it replaces the image's
 	// entrypoint. References to variables are left to the shell.
@@ -59,6 +74,23 @@ type AppSpec struct {
 	// container says what runs: an image and its engine, volumes, port mappings.
 	// +optional
 	Container *Container `json:"container,omitempty"`
+
+	// containers run side by side in each instance, as those of a Marathon pod
+	// did: they share its network and volumes, and are launched and stopped
+	// together. One that fails takes its instance with it.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Containers []PodContainer `json:"containers,omitempty"`
+
+	// volumes are what containers share.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Volumes []PodVolume `json:"volumes,omitempty"`
 
 	// user is the operating system user of the tasks: a name of the well-known
 	// ones (root, nobody) or a number. The DOCKER engine ignores it, as it did.

@@ -91,8 +91,11 @@ var timeWords = regexp.MustCompile(`(?i)(timeout|interval|delay|period|duration|
 
 // unboundedStrings are those that something else bounds.
 var unboundedStrings = map[string]string{
-	"spec.args[]":                    "the kernel limits the list as a whole",
-	"spec.check.exec.command.argv[]": "the kernel limits the list as a whole",
+	"spec.args[]":                                       "the kernel limits the list as a whole",
+	"spec.check.exec.command.argv[]":                    "the kernel limits the list as a whole",
+	"spec.containers[].exec.command.argv[]":             "the kernel limits the list as a whole",
+	"spec.containers[].check.exec.command.argv[]":       "the kernel limits the list as a whole",
+	"spec.containers[].healthCheck.exec.command.argv[]": "the kernel limits the list as a whole",
 }
 
 func complaints(path string, s *apiextensionsv1.JSONSchemaProps) []string {

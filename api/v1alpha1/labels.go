@@ -38,6 +38,10 @@ const (
 	// VolumeAnnotation carries, on the claim of a persistent volume, the
 	// containerPath of the volume.
 	VolumeAnnotation = "kdcos.io/volume"
+	// ContainersAnnotation carries, on a pod of an App with several containers,
+	// their names, separated by commas. Behind that of one with a health check
+	// stands ":healthCheck": it is there to run, whatever it ends with.
+	ContainersAnnotation = "kdcos.io/containers"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"

@@ -11,10 +11,10 @@ import (
 
 var (
 	convertLong = templates.LongDesc(`
-		Convert Marathon app definitions to Apps.
+		Convert Marathon app and pod definitions to Apps.
 
-		A file holds an app, an array of apps, an object with the field apps, or a group
-		with all that is in it: what POST and PUT of /v2/apps and /v2/groups take, and what
+		A file holds an app or a pod, an array of them, an object with the field apps, or a group
+		with all that is in it: what POST and PUT of /v2/apps, /v2/pods and /v2/groups take, and what
 		GET answers. Deprecated forms are read as Marathon 1.11 reads them. Apps that are
 		in a file already are printed as they are.
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -76,6 +77,15 @@ func summary(app *v1alpha1.App) (ready, reason, message string) {
 }
 
 func image(spec *v1alpha1.AppSpec) string {
+	var images []string
+	for i := range spec.Containers {
+		if image := spec.Containers[i].Image; image != nil {
+			images = append(images, image.ID)
+		}
+	}
+	if len(images) > 0 {
+		return strings.Join(images, ", ")
+	}
 	if spec.Container == nil || spec.Container.Docker == nil {
 		return ""
 	}

@@ -66,7 +66,7 @@ func (p page) head(t *table) {
 	if status.TasksStaged > 0 {
 		line += fmt.Sprintf(", %d staged", status.TasksStaged)
 	}
-	if len(spec.HealthChecks) > 0 {
+	if workload.HasHealthChecks(spec) {
 		line += fmt.Sprintf(", %d healthy, %d unhealthy", status.TasksHealthy, status.TasksUnhealthy)
 	}
 	t.row("Instances:", line)
@@ -253,7 +253,11 @@ func (p page) taskID(t task) string {
 	if p.id == "" {
 		safe = strings.ReplaceAll(p.app.Name, ".", "_")
 	}
-	return fmt.Sprintf("%s.instance-%s._app.%d", safe, t.pod.UID, t.incarnation())
+	container := "_app"
+	if main := t.main(); main != nil && workload.Several(t.pod) {
+		container = main.Name
+	}
+	return fmt.Sprintf("%s.instance-%s.%s.%d", safe, t.pod.UID, container, t.incarnation())
 }
 
 func (p page) versionOf(t task) string { return t.pod.Annotations[v1alpha1.VersionAnnotation] }

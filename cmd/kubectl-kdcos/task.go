@@ -76,7 +76,7 @@ func (t task) unwell() string {
 		}
 	}
 	for _, r := range workload.OtherResults(t.pod) {
-		once := r.Name != "check"
+		once := !strings.HasSuffix(r.Name, "check")
 		switch {
 		case once && (r.Alive == nil || !*r.Alive):
 			return "was not ready yet: " + r.String()
@@ -95,12 +95,12 @@ func (t task) judge() (state, why string) {
 	}
 	switch status.Phase {
 	case corev1.PodSucceeded:
-		return taskFinished, t.ended(exited(t.main()))
+		return taskFinished, t.ended(t.exited(t.main()))
 	case corev1.PodFailed:
 		if text := join(status.Reason, status.Message); text != "" {
 			return taskFailed, text // the node gave it up
 		}
-		return taskFailed, t.ended(exited(t.main()))
+		return taskFailed, t.ended(t.exited(t.main()))
 	case corev1.PodUnknown:
 		return taskUnknown, "the state of the pod can't be read from its node"
 	case corev1.PodPending, corev1.PodRunning:
@@ -118,7 +118,7 @@ func (t task) judge() (state, why string) {
 	case main.State.Running != nil:
 		return taskRunning, ""
 	case main.State.Terminated != nil:
-		return endState(main.State.Terminated), t.ended(exited(main))
+		return endState(main.State.Terminated), t.ended(t.exited(main))
 	case main.State.Waiting != nil:
 		return t.waiting(main)
 	}
@@ -183,7 +183,7 @@ func (t task) waiting(main *corev1.ContainerStatus) (state, why string) {
 	case waiting.Reason == "InvalidImageName":
 		return taskError, held(waiting)
 	case last != nil:
-		return endState(last), t.ended(exited(main))
+		return endState(last), t.ended(t.exited(main))
 	}
 	return taskStaging, held(waiting)
 }
@@ -203,6 +203,14 @@ func held(waiting *corev1.ContainerStateWaiting) string {
 		return "the container is being made"
 	}
 	return join(waiting.Reason, waiting.Message)
+}
+
+// exited says how the task ended last, and of several containers which.
+func (t task) exited(c *corev1.ContainerStatus) string {
+	if c != nil && workload.Several(t.pod) {
+		return "container " + c.Name + " " + exited(c)
+	}
+	return exited(c)
 }
 
 // exited says how a container ended last.
@@ -264,16 +272,9 @@ func (t task) health() string {
 	return said
 }
 
-// main is the state of the container that runs the task.
-func (t task) main() *corev1.ContainerStatus {
-	statuses := t.pod.Status.ContainerStatuses
-	for i := range statuses {
-		if statuses[i].Name == workload.ContainerName {
-			return &statuses[i]
-		}
-	}
-	return nil
-}
+// main is the state of the container that runs the task, or of the one of
+// several that tells most.
+func (t task) main() *corev1.ContainerStatus { return workload.TaskStatus(t.pod) }
 
 // incarnation counts the starts of the instance, from 1.
 func (t task) incarnation() int {

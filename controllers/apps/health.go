@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
-	"github.com/kdcos/kdcos/internal/pathid"
 	"github.com/kdcos/kdcos/internal/prober"
 	"github.com/kdcos/kdcos/internal/reconciler"
 	"github.com/kdcos/kdcos/internal/rollout"
@@ -147,7 +146,7 @@ func (t *trial) fail(cause string, at time.Time) (changed bool) {
 // reports says that each new answer is to be seen, not only a new outcome: what
 // a rollout waits for changes while a task starts.
 func (t *trial) reports() bool {
-	return t.check.KeepAnswer || t.check.Condition == v1alpha1.PodConditionCheck || t.check.Condition == v1alpha1.PodConditionReadinessCheck
+	return t.check.KeepAnswer || !t.check.Gates()
 }
 
 func (t *trial) say(status corev1.ConditionStatus, reason, message string, at time.Time) {
@@ -194,7 +193,7 @@ func (o *observed) lastKill() *v1alpha1.TaskFailure {
 			continue
 		}
 		last = &v1alpha1.TaskFailure{
-			TaskID:    fmt.Sprintf("%s.instance-%s._app.%d", pathid.Safe(o.id), pod.UID, taskStatus(pod).RestartCount+1),
+			TaskID:    o.incarnationID(pod, taskStatus(pod).RestartCount+1),
 			State:     "TASK_KILLED",
 			Message:   reconciler.Shorten(fmt.Sprintf("Task was killed since health check failed. Reason: %s: %s", &t.check, t.cause)),
 			Host:      pod.Status.HostIP,

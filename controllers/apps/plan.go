@@ -41,6 +41,7 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 	}
 	plan := rollout.Next(target, seen, o.now, backoff.NextLaunch(o.delays()))
 	o.killUnhealthy(&plan)
+	o.keepUntilCounted(&plan, backoff)
 	o.killAstray(&plan)
 	o.spares = int32(plan.Spares) //nolint:gosec // none or one
 	return plan
@@ -118,7 +119,7 @@ func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
 		return rollout.Lost
 	case pod.DeletionTimestamp != nil:
 		return rollout.Stopping
-	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
+	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded || workload.Over(pod):
 		return rollout.Ended
 	case unreachable && !waits && !o.now.Before(lost.Add(inactive)):
 		return rollout.Lost
@@ -200,8 +201,10 @@ func settingUp(pod *corev1.Pod) bool {
 // waitsFor is what the kubelet waits for before the task runs, nil if it does not:
 // the container that fetches files comes first.
 func waitsFor(pod *corev1.Pod) *corev1.ContainerStateWaiting {
-	if fetch := statusOf(pod.Status.InitContainerStatuses, workload.FetchContainerName); fetch != nil && fetch.State.Waiting != nil {
-		return fetch.State.Waiting
+	for _, fetch := range workload.Fetchers(pod) {
+		if fetch.State.Waiting != nil {
+			return fetch.State.Waiting
+		}
 	}
 	if task := taskStatus(pod); task != nil {
 		return task.State.Waiting
@@ -209,36 +212,28 @@ func waitsFor(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	return nil
 }
 
-// taskStatus is the status of the container that runs the task, nil before there is one.
-func taskStatus(pod *corev1.Pod) *corev1.ContainerStatus {
-	return statusOf(pod.Status.ContainerStatuses, workload.ContainerName)
-}
+// taskStatus is the status of the container that runs the task, or of the one of
+// several that tells most, nil before there is one.
+func taskStatus(pod *corev1.Pod) *corev1.ContainerStatus { return workload.TaskStatus(pod) }
 
 // failedFetch is the status of the container that fetches files, if it failed
 // and has not succeeded since.
 func failedFetch(pod *corev1.Pod) *corev1.ContainerStatus {
-	fetch := statusOf(pod.Status.InitContainerStatuses, workload.FetchContainerName)
-	switch {
-	case fetch == nil:
-		return nil
-	case fetch.State.Terminated != nil && fetch.State.Terminated.ExitCode != 0:
-		return fetch
-	case fetch.State.Terminated == nil && fetch.LastTerminationState.Terminated != nil:
-		return fetch
-	}
-	return nil
-}
-
-func statusOf(statuses []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
-	for i := range statuses {
-		if statuses[i].Name == name {
-			return &statuses[i]
+	for _, fetch := range workload.Fetchers(pod) {
+		switch {
+		case fetch.State.Terminated != nil && fetch.State.Terminated.ExitCode != 0:
+			return fetch
+		case fetch.State.Terminated == nil && fetch.LastTerminationState.Terminated != nil:
+			return fetch
 		}
 	}
 	return nil
 }
 
 func ready(pod *corev1.Pod) bool {
+	if workload.Several(pod) {
+		return workload.Ready(pod)
+	}
 	c := podCondition(pod, corev1.PodReady)
 	return c != nil && c.Status == corev1.ConditionTrue
 }

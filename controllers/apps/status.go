@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
-	"github.com/kdcos/kdcos/internal/pathid"
 	"github.com/kdcos/kdcos/internal/reconciler"
 	"github.com/kdcos/kdcos/internal/rollout"
 	"github.com/kdcos/kdcos/internal/workload"
@@ -56,7 +55,12 @@ func (o *observed) tally() tally {
 func (t *tally) add(o *observed, pod *corev1.Pod) {
 	instance := o.instance(pod)
 	switch instance.Condition {
-	case rollout.Lost, rollout.Ended:
+	case rollout.Ended:
+		if workload.Over(pod) {
+			t.over(pod)
+		}
+		return
+	case rollout.Lost:
 		return
 	case rollout.Stopping:
 		t.stopping++
@@ -169,7 +173,7 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 	s.Instances, s.InstancesUpToDate = t.instances, t.upToDate
 	s.TasksStaged, s.TasksRunning = t.staged, t.running
 	s.TasksHealthy, s.TasksUnhealthy = 0, 0
-	if len(seen.app.Spec.HealthChecks) > 0 {
+	if workload.HasHealthChecks(&seen.app.Spec) {
 		s.TasksHealthy, s.TasksUnhealthy = t.healthy, t.unhealthy
 	}
 	s.Backoff = backoffStatus(backoff, seen.delays())
@@ -178,6 +182,7 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 			s.LastTaskFailure = failure
 		}
 	}
+	t.whyGone(seen, s, backoff)
 	n := seen.instances()
 	if t.old == 0 && t.stopping == 0 && t.upToDate >= n && t.upToDate <= n+seen.spares && t.available >= n {
 		if n > 0 && s.ConfigHash == seen.config && s.Version != "" {
@@ -317,7 +322,7 @@ func (o *observed) failure(pod *corev1.Pod) (message string, at metav1.Time) {
 		}
 		return pod.Status.Reason + ": " + pod.Status.Message, at
 	case end != nil && end.ExitCode != 0:
-		return describeEnd(end), end.FinishedAt
+		return describeLast(pod), end.FinishedAt
 	case o.condition(pod) == rollout.Staging && o.overdue(pod):
 		w := waitsFor(pod)
 		return fmt.Sprintf("did not start within %s: %s%s", o.settings.TaskLaunchTimeout, w.Reason, colon(w.Message)), metav1.NewTime(o.due(pod))
@@ -336,7 +341,7 @@ func (o *observed) taskID(pod *corev1.Pod) string {
 	if task == nil || task.State.Running == nil || incarnation == 0 {
 		incarnation++
 	}
-	return fmt.Sprintf("%s.instance-%s._app.%d", pathid.Safe(o.id), pod.UID, incarnation)
+	return o.incarnationID(pod, incarnation)
 }
 
 func describeEnd(end *corev1.ContainerStateTerminated) string {

@@ -21,12 +21,11 @@ const maxDepth = 64
 const maxDependencies = 128
 
 const (
-	messagePods  = "pods are not supported yet"
 	messageDepth = "groups are nested too deeply"
 	messageMany  = "must not have more than 128 elements"
 )
 
-// Item is one app of a document, or why it can't be read.
+// Item is one app or pod of a document, or why it can't be read.
 type Item struct {
 	// Path is the place in the document, in Marathon's notation: /apps(0),
 	// /groups(1)/apps(0), (2) in an array, and "" for the document itself.
@@ -38,16 +37,24 @@ type Item struct {
 	ID string
 	// App is the app. The dependencies of its groups are among its own.
 	App *App
-	// Err is why there is no App: an *Error with paths relative to the item.
+	// Pod is the pod, where it is one.
+	Pod *Pod
+	// Err is why there is neither: an *Error with paths relative to the item.
 	Err error
 }
 
-// ToApp is ToApp for the item's app, in its group.
+// ToApp is ToApp for the item's app or pod, in its group.
 func (i Item) ToApp(opts Options) (*v1alpha1.App, error) {
 	if i.Err != nil {
 		return nil, i.Err
 	}
-	if i.App == nil {
+	var own string
+	switch {
+	case i.App != nil:
+		own = i.App.ID
+	case i.Pod != nil:
+		own = i.Pod.ID
+	default:
 		return ToApp(nil, opts)
 	}
 	base, err := pathid.Canonical(opts.Base, i.Group)
@@ -55,12 +62,15 @@ func (i Item) ToApp(opts Options) (*v1alpha1.App, error) {
 		return nil, invalid("/id", err.Error())
 	}
 	if i.Group != "" {
-		id, _ := pathid.Canonical(base, i.App.ID)
+		id, _ := pathid.Canonical(base, own)
 		if id != pathid.Root && pathid.Parent(id) != base {
 			return nil, invalid("/id", "Identifier is not child of '"+base+"'")
 		}
 	}
 	opts.Base = base
+	if i.Pod != nil {
+		return PodToApp(i.Pod, opts)
+	}
 	return ToApp(i.App, opts)
 }
 
@@ -99,6 +109,17 @@ func (a *App) UnmarshalJSON(data []byte) error {
 	}
 	p := &problems{}
 	*a = readApp(node{raw: document, out: p})
+	return p.err(messageInvalidJSON)
+}
+
+// UnmarshalJSON reads a pod by the rules of Decode. The error is an *Error.
+func (pod *Pod) UnmarshalJSON(data []byte) error {
+	document, err := parse(data)
+	if err != nil {
+		return err
+	}
+	p := &problems{}
+	*pod = readPod(node{raw: document, out: p})
 	return p.err(messageInvalidJSON)
 }
 
@@ -150,7 +171,16 @@ func (d *decoder) one(path string, raw any) {
 func (d *decoder) pod(path string, raw any, in scope) {
 	members, _ := raw.(map[string]any)
 	id, _ := members["id"].(string)
-	d.items = append(d.items, Item{Path: path, Group: in.group, ID: id, Err: invalid("/", messagePods)})
+	p := &problems{}
+	pod := readPod(node{raw: raw, out: p})
+	item := Item{Path: path, Group: in.group, ID: id}
+	if err := p.err(messageInvalidJSON); err != nil {
+		item.Err = err
+	} else {
+		pod.Dependencies = append(pod.Dependencies, in.dependencies...)
+		item.Pod = &pod
+	}
+	d.items = append(d.items, item)
 }
 
 // isGroup says whether an object is a group rather than an app with members

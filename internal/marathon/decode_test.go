@@ -62,9 +62,9 @@ func TestDecode(t *testing.T) {
 		{"app with a member named app", `{"id":"/a","cmd":"sleep 9","app":{},"apps":[],"groups":[]}`, []string{": /a = default/a"}},
 		{"group", `{"id":"/prod","dependencies":["/infra","../net"],"apps":[{"id":"web","cmd":"sleep 9","dependencies":["cache","/infra"]}],
 			"groups":[{"id":"db","dependencies":["../disk"],"apps":[{"id":"/prod/db/x","cmd":"sleep 9"},{"id":"y"}],"groups":[{"id":"deep","apps":[{"id":"z_z","cmd":"sleep 9"}]}]},
-			{"id":"empty"}],"pods":[{"id":"p"}]}`, []string{
+			{"id":"empty"}],"pods":[{"id":"p","containers":[{"name":"c","exec":{"command":{"shell":"x"}}}]}]}`, []string{
 			"/apps(0): web = prod/web after /prod/cache /infra /net",
-			"/pods(0): p: object is not valid: /: pods are not supported yet",
+			"/pods(0): p = prod/p after /infra /net",
 			"/groups(0)/apps(0): /prod/db/x = prod/db.x after /infra /net /prod/disk",
 			"/groups(0)/apps(1): y: object is not valid: /: AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.",
 			"/groups(0)/groups(0)/apps(0): z_z = prod/db.deep.z-z-d5700fd06b after /infra /net /prod/disk",
@@ -91,9 +91,9 @@ func TestDecode(t *testing.T) {
 			"/groups(4): : invalid JSON: /: error.expected.jsobject",
 			"/groups(5)/apps(0): x = ok/x",
 		}},
-		{"pod", `{"id":"/p","containers":[{"name":"c"}]}`, []string{": /p: object is not valid: /: pods are not supported yet"}},
+		{"pod", `{"id":"/p","containers":[{"name":"c"}]}`, []string{": /p: object is not valid: /containers(0): a container needs an exec or an image"}},
 		{"pods", `[{"id":"/p","containers":[]},{"id":"/a","cmd":"sleep 9"}]`, []string{
-			"(0): /p: object is not valid: /: pods are not supported yet", "(1): /a = default/a",
+			"(0): /p: object is not valid: /containers: must not be empty", "(1): /a = default/a",
 		}},
 	} {
 		if diff := cmp.Diff(c.want, told(t, c.document)); diff != "" {

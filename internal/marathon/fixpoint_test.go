@@ -21,23 +21,34 @@ import (
 // point, as values and through JSON.
 func checkApp(t *testing.T, schema *admission.Schema, who string, app *v1alpha1.App) {
 	t.Helper()
+	if marathon.IsPod(app) {
+		checkThereAndBack(t, schema, who, app, marathon.PodFromApp, marathon.PodToApp)
+		return
+	}
+	checkThereAndBack(t, schema, who, app, marathon.FromApp, marathon.ToApp)
+}
+
+func checkThereAndBack[W any](t *testing.T, schema *admission.Schema, who string, app *v1alpha1.App,
+	from func(*v1alpha1.App, marathon.Options) (*W, error), to func(*W, marathon.Options) (*v1alpha1.App, error),
+) {
+	t.Helper()
 	admitted, errs := schema.Admit(t, app)
 	if len(errs) > 0 {
 		t.Errorf("%s: not admitted: %v", who, errs.ToAggregate())
 		return
 	}
-	wire, err := marathon.FromApp(app, marathon.Options{})
+	wire, err := from(app, marathon.Options{})
 	if err != nil {
 		t.Errorf("%s: FromApp: %v", who, err)
 		return
 	}
-	again, err := marathon.ToApp(wire, marathon.Options{})
+	again, err := to(wire, marathon.Options{})
 	if err != nil {
 		t.Errorf("%s: ToApp∘FromApp: %v", who, err)
 		return
 	}
 	same(t, who+": ToApp∘FromApp", app, again)
-	wireAgain, err := marathon.FromApp(again, marathon.Options{})
+	wireAgain, err := from(again, marathon.Options{})
 	if err != nil {
 		t.Errorf("%s: FromApp∘ToApp∘FromApp: %v", who, err)
 	}
@@ -46,7 +57,7 @@ func checkApp(t *testing.T, schema *admission.Schema, who string, app *v1alpha1.
 	if err != nil {
 		t.Fatal(err)
 	}
-	wireStored, err := marathon.FromApp(stored, marathon.Options{})
+	wireStored, err := from(stored, marathon.Options{})
 	if err != nil {
 		t.Errorf("%s: FromApp of what is stored: %v", who, err)
 	}
@@ -55,14 +66,14 @@ func checkApp(t *testing.T, schema *admission.Schema, who string, app *v1alpha1.
 }
 
 // checkJSON reads what is written, which has to be the same.
-func checkJSON(t *testing.T, who string, wire *marathon.App) {
+func checkJSON[W any](t *testing.T, who string, wire *W) {
 	t.Helper()
 	text, err := json.Marshal(wire)
 	if err != nil {
 		t.Errorf("%s: %v", who, err)
 		return
 	}
-	var read marathon.App
+	var read W
 	if err := json.Unmarshal(text, &read); err != nil {
 		// ipAddress takes any name for a network, networks does not: Marathon
 		// does not read either what it writes then.

@@ -22,6 +22,9 @@ func FromApp(app *v1alpha1.App, opts Options) (*App, error) {
 	if app == nil {
 		return nil, errors.New("there is no App")
 	}
+	if IsPod(app) {
+		return nil, errors.New("an App with several containers is a pod")
+	}
 	id, err := opts.mapping().ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
 	if err != nil {
 		return nil, err

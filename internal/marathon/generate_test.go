@@ -302,7 +302,12 @@ func (g generator) volume() any {
 // for all. It returns whether it was accepted.
 func checkGenerated(t *testing.T, schema *admission.Schema, seed uint64) bool {
 	t.Helper()
-	document, err := json.Marshal(generator{rand.New(rand.NewPCG(seed, 0))}.app())
+	return checkMade(t, schema, generator{rand.New(rand.NewPCG(seed, 0))}.app())
+}
+
+func checkMade(t *testing.T, schema *admission.Schema, made object) bool {
+	t.Helper()
+	document, err := json.Marshal(made)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write golden files")
 // TestGolden shows what becomes of definitions: *.in.json is what a user has,
 // *.out.yaml the App, and *.get.json what GET shows of it.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "apps", "*.in.json"))
+	files, err := filepath.Glob(filepath.Join("testdata", "*", "*.in.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no golden files", err)
 	}
@@ -50,7 +50,12 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, base+".out.yaml", object)
-			wire, err := marathon.FromApp(app, marathon.Options{})
+			var wire any
+			if marathon.IsPod(app) {
+				wire, err = marathon.PodFromApp(app, marathon.Options{})
+			} else {
+				wire, err = marathon.FromApp(app, marathon.Options{})
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -155,20 +155,29 @@ func (k *Kubelet) end(ctx context.Context, pod *corev1.Pod) {
 // status is what a kubelet would report.
 func status(pod *corev1.Pod, fate Fate) corev1.PodStatus {
 	now := metav1.Now()
-	container := corev1.ContainerStatus{
-		Name: pod.Spec.Containers[0].Name, Ready: fate == Runs, Started: ptr.To(true),
-		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
-	}
 	phase := corev1.PodRunning
-	switch fate {
-	case Crashes:
-		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 10s restarting failed container"}}
-		container.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", FinishedAt: now}
-		container.RestartCount, container.Started = 1, ptr.To(false)
-	case Unpullable:
-		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}}
-		container.Started, phase = ptr.To(false), corev1.PodPending
-	case Runs, RunsUnready, Unplaceable:
+	containers := make([]corev1.ContainerStatus, 0, len(pod.Spec.Containers))
+	for i := range pod.Spec.Containers {
+		container := corev1.ContainerStatus{
+			Name: pod.Spec.Containers[i].Name, Ready: fate == Runs, Started: ptr.To(true),
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
+		}
+		end := &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", FinishedAt: now}
+		switch {
+		case fate == Crashes && pod.Spec.RestartPolicy == corev1.RestartPolicyNever:
+			// The first of several; the others run on.
+			if i == 0 {
+				container.State, container.Started = corev1.ContainerState{Terminated: end}, ptr.To(false)
+			}
+		case fate == Crashes:
+			container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 10s restarting failed container"}}
+			container.LastTerminationState.Terminated = end
+			container.RestartCount, container.Started = 1, ptr.To(false)
+		case fate == Unpullable:
+			container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}}
+			container.Started, phase = ptr.To(false), corev1.PodPending
+		}
+		containers = append(containers, container)
 	}
 	ready := corev1.ConditionFalse
 	if fate == Runs {
@@ -179,6 +188,6 @@ func status(pod *corev1.Pod, fate Fate) corev1.PodStatus {
 		Conditions: []corev1.PodCondition{
 			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: pod.CreationTimestamp}, {Type: corev1.PodReady, Status: ready, LastTransitionTime: now},
 		},
-		ContainerStatuses: []corev1.ContainerStatus{container},
+		ContainerStatuses: containers,
 	}
 }

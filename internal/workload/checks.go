@@ -21,6 +21,8 @@ import (
 type TaskCheck struct {
 	// Condition is the type of the pod condition that tells the result.
 	Condition corev1.PodConditionType `json:"condition"`
+	// Container is the one of several that is checked.
+	Container string `json:"container,omitempty"`
 	// Protocol is HTTP, HTTPS or TCP.
 	Protocol string `json:"protocol"`
 	// Port is the number of the port that the task listens on.
@@ -59,6 +61,9 @@ func (c *TaskCheck) String() string {
 
 // field is the field of the App that asks for the check.
 func (c *TaskCheck) field() string {
+	if c.Container != "" {
+		return fmt.Sprintf("containers[%s].check", c.Container)
+	}
 	switch c.Condition {
 	case v1alpha1.PodConditionCheck:
 		return "check"

@@ -17,8 +17,8 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
-// Persistent is a persistent volume under the name that the tasks of its app
-// know it by: its containerPath.
+// Persistent is a persistent volume under the name that it has in its app: its
+// containerPath, or that of one of volumes.
 type Persistent struct {
 	Name string
 	*v1alpha1.PersistentVolume
@@ -26,10 +26,15 @@ type Persistent struct {
 
 // PersistentVolumes are those that each instance of an app has.
 func PersistentVolumes(spec *v1alpha1.AppSpec) []Persistent {
-	if spec.Container == nil {
-		return nil
-	}
 	var all []Persistent
+	for i := range spec.Volumes {
+		if v := &spec.Volumes[i]; v.Persistent != nil {
+			all = append(all, Persistent{v.Name, v.Persistent})
+		}
+	}
+	if spec.Container == nil {
+		return all
+	}
 	for i := range spec.Container.Volumes {
 		if v := &spec.Container.Volumes[i]; v.Persistent != nil {
 			all = append(all, Persistent{v.ContainerPath, v.Persistent})
@@ -165,12 +170,7 @@ func (u *refusals) volumes(volumes []v1alpha1.Volume) {
 	for i := range volumes {
 		v := &volumes[i]
 		field := fmt.Sprintf("spec.container.volumes[%s]", v.ContainerPath)
-		if p := v.Persistent; p != nil {
-			if len(p.Constraints) > 0 {
-				*u = append(*u, field+".persistent.constraints: Kubernetes knows no paths of disks: name a StorageClass in profileName")
-			}
-			u.name(ptr.Deref(p.ProfileName, "a"), field+".persistent.profileName", "StorageClass")
-		}
+		u.persistent(v.Persistent, field+".persistent")
 		e := v.External
 		if e == nil {
 			continue
@@ -180,6 +180,17 @@ func (u *refusals) volumes(volumes []v1alpha1.Volume) {
 			*u = append(*u, field+".external.csi.capability.accessType: only mount is supported: a container can't be given a device in place of a directory")
 		}
 	}
+}
+
+// persistent refuses what a claim of a persistent volume can't ask for.
+func (u *refusals) persistent(p *v1alpha1.PersistentVolume, field string) {
+	if p == nil {
+		return
+	}
+	if len(p.Constraints) > 0 {
+		*u = append(*u, field+".constraints: Kubernetes knows no paths of disks: name a StorageClass in profileName")
+	}
+	u.name(ptr.Deref(p.ProfileName, "a"), field+".profileName", "StorageClass")
 }
 
 // name refuses what no object of Kubernetes can be called.
@@ -214,7 +225,7 @@ func within(spec *v1alpha1.AppSpec, inSandbox string) (volume, subPath string) {
 // the file system of a new disk is root's.
 func ownVolumes(pod *corev1ac.PodSpecApplyConfiguration, task *corev1ac.ContainerApplyConfiguration, mounts []mount) {
 	security := task.SecurityContext
-	if security == nil || ptr.Deref(security.RunAsUser, 0) == 0 || !slices.ContainsFunc(mounts, func(m mount) bool { return m.claim != "" }) {
+	if security == nil || ptr.Deref(security.RunAsUser, 0) == 0 || !slices.ContainsFunc(mounts, func(m mount) bool { return m.claim != "" || m.persistent != "" }) {
 		return
 	}
 	pod.WithSecurityContext(corev1ac.PodSecurityContext().

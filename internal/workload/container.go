@@ -24,9 +24,12 @@ const executorOverhead = 32
 
 const mebi = 1 << 20
 
-func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, flags *flags) (*corev1ac.ContainerApplyConfiguration, error) {
-	spec := &app.Spec
-	env, err := environment(app, flags.environment(app.Spec.Env), settings, slot, ports)
+// defaultGracePeriod is that of Mesos agents, in seconds.
+const defaultGracePeriod = 3
+
+func (t *task) container(settings Settings, slot Slot) (*corev1ac.ContainerApplyConfiguration, error) {
+	spec, ports, flags := &t.app.Spec, t.ports, t.flags
+	env, err := t.environment(settings, slot)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +38,7 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, fl
 		return nil, err
 	}
 	c := corev1ac.Container().
-		WithName(ContainerName).
+		WithName(t.name).
 		WithImage(image(spec, settings)).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithEnv(env...).
@@ -53,6 +56,7 @@ func container(app *v1alpha1.App, settings Settings, slot Slot, ports []port, fl
 	}
 	if i := kubeletCheck(spec); i >= 0 {
 		withProbes(c, &spec.HealthChecks[i], ports)
+		t.runAsGiven(c)
 	}
 	return c, nil
 }
@@ -159,7 +163,13 @@ func limit(limits corev1.ResourceList, name corev1.ResourceName, value *intstr.I
 	return nil
 }
 
-func gpus(spec *v1alpha1.AppSpec) int64 { return int64(ptr.Deref(spec.Gpus, 0)) }
+func gpus(spec *v1alpha1.AppSpec) int64 {
+	all := int64(ptr.Deref(spec.Gpus, 0))
+	for i := range spec.Containers {
+		all += int64(*spec.Containers[i].Resources.Gpus)
+	}
+	return all
+}
 
 func cores(n float64) resource.Quantity {
 	return *resource.NewMilliQuantity(int64(math.Ceil(n*1000-1e-6)), resource.DecimalSI)

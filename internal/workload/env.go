@@ -58,12 +58,20 @@ func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, sl
 		e.field("HOST", "status.podIP")
 	}
 	e.ports(ports)
+	if err := e.own(&app.Spec, own); err != nil {
+		return nil, err
+	}
+	return e.vars, nil
+}
+
+// own adds what the app sets itself.
+func (e *envBuilder) own(spec *v1alpha1.AppSpec, own []v1alpha1.EnvVar) error {
 	for _, v := range own {
 		set := corev1ac.EnvVar().WithName(v.Name)
 		if v.Secret != nil {
-			name, err := secretNamed(&app.Spec, *v.Secret)
+			name, err := secretNamed(spec, *v.Secret)
 			if err != nil {
-				return nil, fmt.Errorf("env[%s].secret: %w", v.Name, err)
+				return fmt.Errorf("env[%s].secret: %w", v.Name, err)
 			}
 			set.WithValueFrom(corev1ac.EnvVarSource().WithSecretKeyRef(corev1ac.SecretKeySelector().WithName(name).WithKey(SecretKey)))
 		} else {
@@ -71,7 +79,7 @@ func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, sl
 		}
 		e.vars = append(e.vars, set)
 	}
-	return e.vars, nil
+	return nil
 }
 
 // envBuilder collects injected variables, less those that the user sets.

@@ -20,6 +20,9 @@ import (
 // flags are what an app asks of its pod beyond an image, ports and resources:
 // docker parameters, privileged, paths of the node, linuxInfo.
 type flags struct {
+	// prefix keeps the volumes of one of several containers apart from those of
+	// the others; an app of one container has none.
+	prefix      string
 	env         []v1alpha1.EnvVar
 	entrypoint  string
 	workdir     string
@@ -163,7 +166,10 @@ func (f *flags) check(spec *v1alpha1.AppSpec) error {
 	case f.shm > 0 && f.hostIPC:
 		return fmt.Errorf(field + "shm-size: with ipc host, /dev/shm is the node's")
 	}
-	return checkMounts(f.mounts, f.shm > 0)
+	if err := checkMounts(f.mounts, f.shm > 0); err != nil {
+		return fmt.Errorf("container.volumes: %w", err)
+	}
+	return nil
 }
 
 func (f *flags) readLinuxInfo(l *v1alpha1.LinuxInfo) error {

@@ -48,6 +48,9 @@ func (r *CheckResult) String() string {
 // HealthResults are the results of the health checks of the task of a pod, in
 // the order of the App, be they made by the kubelet or by the manager.
 func HealthResults(app *v1alpha1.App, pod *corev1.Pod) []CheckResult {
+	if names := containersOf(pod); names != nil {
+		return containerResults(pod, names)
+	}
 	var results []CheckResult
 	checks, _ := TaskChecks(pod) // what is not readable is not known
 	gates := map[corev1.PodConditionType]*TaskCheck{}
@@ -110,8 +113,12 @@ func checkedByKubelet(app *v1alpha1.App, pod *corev1.Pod) bool {
 }
 
 func kubeletResult(pod *corev1.Pod, index int) CheckResult {
-	r := CheckResult{Name: fmt.Sprintf("healthChecks[%d]", index), InstanceID: string(pod.UID)}
-	task := taskStatus(pod)
+	return resultOf(pod, TaskStatus(pod), fmt.Sprintf("healthChecks[%d]", index))
+}
+
+// resultOf is what the kubelet tells of the health check of a container.
+func resultOf(pod *corev1.Pod, task *corev1.ContainerStatus, name string) CheckResult {
+	r := CheckResult{Name: name, InstanceID: string(pod.UID)}
 	if task == nil || task.State.Running == nil || !ptr.Deref(task.Started, false) {
 		return r
 	}
@@ -166,17 +173,8 @@ func (r *CheckResult) at(t metav1.Time) {
 // OfThisTask says that a condition was written since the container of the task
 // started: a restarted one is a new task.
 func OfThisTask(pod *corev1.Pod, c *corev1.PodCondition) bool {
-	task := taskStatus(pod)
+	task := TaskStatus(pod)
 	return task != nil && task.State.Running != nil && !c.LastTransitionTime.Before(&task.State.Running.StartedAt)
-}
-
-func taskStatus(pod *corev1.Pod) *corev1.ContainerStatus {
-	for i := range pod.Status.ContainerStatuses {
-		if pod.Status.ContainerStatuses[i].Name == ContainerName {
-			return &pod.Status.ContainerStatuses[i]
-		}
-	}
-	return nil
 }
 
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {

@@ -24,16 +24,16 @@ func InPlace(from, to *v1alpha1.AppSpec) (bool, error) {
 		leave(was, f)
 		leave(is, f)
 	}
-	before, err := task(was)
+	before, err := definition(was)
 	if err != nil {
 		return false, err
 	}
-	after, err := task(is)
+	after, err := definition(is)
 	return before == after, err
 }
 
-// task is what of a spec makes its tasks what they are, as JSON.
-func task(spec *v1alpha1.AppSpec) (string, error) {
+// definition is what of a spec makes its tasks what they are, as JSON.
+func definition(spec *v1alpha1.AppSpec) (string, error) {
 	spec.Instances, spec.Suspend, spec.Rollout, spec.ExecutorResources = nil, nil, nil, nil
 	raw, err := json.Marshal(spec)
 	if err != nil {

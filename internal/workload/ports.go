@@ -44,7 +44,9 @@ func assignPorts(app *v1alpha1.App, settings Settings, config string, slot int) 
 	spec := &app.Spec
 	free := newPortSource(settings.HostPorts, string(app.UID)+config, slot)
 	var ports []port
-	if spec.OnHostNetwork() {
+	if len(spec.Containers) > 0 {
+		ports = endpointPorts(spec, free)
+	} else if spec.OnHostNetwork() {
 		fixed := ptr.Deref(spec.RequirePorts, false)
 		free.expect(len(spec.PortDefinitions))
 		for _, d := range spec.PortDefinitions {

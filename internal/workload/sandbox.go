@@ -46,7 +46,7 @@ type fetchItem struct {
 }
 
 // fetch is the init container that fetches what the app names, nil if that is nothing.
-func fetch(spec *v1alpha1.AppSpec, settings Settings, task *corev1ac.ContainerApplyConfiguration) (*corev1ac.ContainerApplyConfiguration, error) {
+func (t *task) fetch(spec *v1alpha1.AppSpec, settings Settings, task *corev1ac.ContainerApplyConfiguration) (*corev1ac.ContainerApplyConfiguration, error) {
 	if len(spec.Fetch) == 0 {
 		return nil, nil
 	}
@@ -96,14 +96,14 @@ func fetch(spec *v1alpha1.AppSpec, settings Settings, task *corev1ac.ContainerAp
 		}
 	}
 	return corev1ac.Container().
-		WithName(FetchContainerName).
+		WithName(t.fetcher).
 		WithImage(settings.FetcherImage).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithCommand("/fetcher").
 		WithArgs(args...).
 		WithResources(corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits)).
 		WithSecurityContext(security).
-		WithVolumeMounts(corev1ac.VolumeMount().WithName(sandboxVolume).WithMountPath(sandboxPath)), nil
+		WithVolumeMounts(corev1ac.VolumeMount().WithName(t.flags.sandbox()).WithMountPath(sandboxPath)), nil
 }
 
 // usesSandbox says that a task has its sandbox. Not every one does: a pod with
@@ -114,19 +114,20 @@ func usesSandbox(spec *v1alpha1.AppSpec, raw string, mounts []mount) bool {
 		spec.Cmd != nil && spec.Container.Type == v1alpha1.EngineMesos ||
 		strings.Contains(raw, sandboxVariable) || strings.Contains(raw, sandboxPath) ||
 		slices.ContainsFunc(mounts, func(m mount) bool {
-			return m.hostPath == "" && m.secret == "" && m.claim == "" || strings.HasPrefix(m.path, sandboxPath+"/")
+			return m.inSandbox != "" && m.claim == "" || strings.HasPrefix(m.path, sandboxPath+"/")
 		})
 }
 
 // addSandbox gives a pod the directory that a task finds in MESOS_SANDBOX, and
 // what fills it.
-func addSandbox(pod *corev1ac.PodSpecApplyConfiguration, task *corev1ac.ContainerApplyConfiguration, spec *v1alpha1.AppSpec, settings Settings) error {
-	pod.WithVolumes(corev1ac.Volume().WithName(sandboxVolume).WithEmptyDir(corev1ac.EmptyDirVolumeSource()))
-	task.WithVolumeMounts(corev1ac.VolumeMount().WithName(sandboxVolume).WithMountPath(sandboxPath))
+func (t *task) addSandbox(pod *corev1ac.PodSpecApplyConfiguration, task *corev1ac.ContainerApplyConfiguration, settings Settings) error {
+	spec := &t.app.Spec
+	pod.WithVolumes(corev1ac.Volume().WithName(t.flags.sandbox()).WithEmptyDir(corev1ac.EmptyDirVolumeSource()))
+	task.WithVolumeMounts(corev1ac.VolumeMount().WithName(t.flags.sandbox()).WithMountPath(sandboxPath))
 	if !slices.ContainsFunc(spec.Env, func(v v1alpha1.EnvVar) bool { return v.Name == sandboxVariable }) {
 		task.WithEnv(corev1ac.EnvVar().WithName(sandboxVariable).WithValue(sandboxPath))
 	}
-	fetcher, err := fetch(spec, settings, task)
+	fetcher, err := t.fetch(spec, settings, task)
 	if fetcher != nil {
 		pod.WithInitContainers(fetcher)
 	}

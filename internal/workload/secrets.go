@@ -6,6 +6,7 @@ package workload
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -63,6 +64,9 @@ func addPullSecret(pod *corev1ac.PodSpecApplyConfiguration, spec *v1alpha1.AppSp
 	if err != nil {
 		return fmt.Errorf("container.docker.pullConfig.secret: %w", err)
 	}
+	if slices.ContainsFunc(pod.ImagePullSecrets, func(r corev1ac.LocalObjectReferenceApplyConfiguration) bool { return *r.Name == name }) {
+		return nil // for another container
+	}
 	pod.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(name))
 	return nil
 }
@@ -71,8 +75,15 @@ func addPullSecret(pod *corev1ac.PodSpecApplyConfiguration, spec *v1alpha1.AppSp
 // does not start it without them, and does not say why.
 func SecretFiles(spec *v1alpha1.AppSpec) []string {
 	var names []string
+	for i := range spec.Volumes {
+		if s := spec.Volumes[i].Secret; s != nil {
+			if name, err := secretNamed(spec, *s); err == nil {
+				names = append(names, name)
+			}
+		}
+	}
 	if spec.Container == nil {
-		return nil
+		return names
 	}
 	for i := range spec.Container.Volumes {
 		if s := spec.Container.Volumes[i].Secret; s != nil {

@@ -27,7 +27,9 @@ func Unsupported(app *v1alpha1.App, settings Settings) []string {
 		*u = append(*u, "spec.fetch: the manager was not told the image of the fetcher: set its flag --fetcher-image")
 	}
 	u.secrets(app, settings)
-	if image(s, settings) == "" {
+	if len(s.Containers) > 0 {
+		u.containers(s, settings)
+	} else if image(s, settings) == "" {
 		*u = append(*u, "spec.container.docker.image: apps without an image run on a base image, and the manager was told none: set manager.baseImage of the chart")
 	}
 	u.container(s.Container)
@@ -67,10 +69,10 @@ func (u *refusals) container(c *v1alpha1.Container) {
 }
 
 func (u *refusals) networks(s *v1alpha1.AppSpec, settings Settings) {
-	u.add(len(s.Networks) > 1, "spec.networks", "being on several networks")
+	u.add(len(s.Networks) > 1, "spec.networks", "being on several networks: a pod has one, that of the cluster")
 	for i, n := range s.Networks {
 		field := fmt.Sprintf("spec.networks[%d]", i)
-		u.add(len(n.Labels) > 0, field+".labels", "a label for the network plugin")
+		u.add(len(n.Labels) > 0, field+".labels", "a label for the network plugin: those of Kubernetes read none")
 		if name := ptr.Deref(n.Name, ""); name != "" && !slices.Contains(settings.ContainerNetworks, name) {
 			u.add(true, field+".name", fmt.Sprintf("the network %q (known: %s)", name, strings.Join(settings.ContainerNetworks, ", ")))
 		}

@@ -23,8 +23,9 @@ const (
 	shmPath     = "/dev/shm"
 )
 
-// mount is a path of the node, one in the sandbox, what is behind a claim, or
-// the value of a Secret, at a path of the container.
+// mount is a path of the node, one in the sandbox, what is behind a claim, the
+// value of a Secret, or a volume that containers share, at a path of the
+// container.
 type mount struct {
 	hostPath, inSandbox string
 	// secret is the name of the Secret.
@@ -32,8 +33,10 @@ type mount struct {
 	// claim is the name of the claim, subPath where in its volume. Where there is
 	// a claim in each slot, persistent is the volume it is for.
 	claim, subPath, persistent string
-	path                       string
-	readOnly                   bool
+	// volume is the name of a volume of the pod that containers share.
+	volume   string
+	path     string
+	readOnly bool
 }
 
 // onHost says whether a volume is a path of the node.
@@ -110,12 +113,15 @@ func checkMounts(mounts []mount, shm bool) error {
 	seen := map[string]bool{shmPath: shm, sandboxPath: true}
 	for _, m := range mounts {
 		if seen[m.path] {
-			return fmt.Errorf("container.volumes: there are two volumes at %s", m.path)
+			return fmt.Errorf("there are two volumes at %s", m.path)
 		}
 		seen[m.path] = true
 	}
 	return nil
 }
+
+// sandbox is the name of the volume that is the sandbox.
+func (f *flags) sandbox() string { return f.prefix + sandboxVolume }
 
 func hasDotDot(p string) bool { return slices.Contains(strings.Split(p, "/"), "..") }
 
@@ -129,7 +135,7 @@ func (f *flags) volumes() ([]*corev1ac.VolumeApplyConfiguration, []*corev1ac.Vol
 		switch {
 		case m.claim != "":
 			if claims[m.claim] == "" {
-				claims[m.claim] = fmt.Sprintf("claim-%d", i)
+				claims[m.claim] = fmt.Sprintf("%sclaim-%d", f.prefix, i)
 				volumes = append(volumes, corev1ac.Volume().WithName(claims[m.claim]).
 					WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(m.claim)))
 			}
@@ -140,15 +146,17 @@ func (f *flags) volumes() ([]*corev1ac.VolumeApplyConfiguration, []*corev1ac.Vol
 		case m.secret != "":
 			// A file by itself does not follow the Secret: what a task has is
 			// what it was launched with, as it was.
-			at.WithName(fmt.Sprintf("secret-%d", i)).WithSubPath(SecretKey)
+			at.WithName(fmt.Sprintf("%ssecret-%d", f.prefix, i)).WithSubPath(SecretKey)
 			volumes = append(volumes, corev1ac.Volume().WithName(*at.Name).WithSecret(corev1ac.SecretVolumeSource().
 				WithSecretName(m.secret).WithItems(corev1ac.KeyToPath().WithKey(SecretKey).WithPath(SecretKey))))
 		case m.hostPath != "":
-			at.WithName(fmt.Sprintf("host-%d", i))
+			at.WithName(fmt.Sprintf("%shost-%d", f.prefix, i))
 			volumes = append(volumes, corev1ac.Volume().WithName(*at.Name).
 				WithHostPath(corev1ac.HostPathVolumeSource().WithPath(m.hostPath)))
+		case m.volume != "":
+			at.WithName(m.volume)
 		default:
-			at.WithName(sandboxVolume)
+			at.WithName(f.sandbox())
 			if m.inSandbox != "." {
 				at.WithSubPath(m.inSandbox)
 			}
@@ -160,9 +168,9 @@ func (f *flags) volumes() ([]*corev1ac.VolumeApplyConfiguration, []*corev1ac.Vol
 	}
 	if f.shm > 0 {
 		// What is in it counts as memory of the task, as it did with Docker.
-		volumes = append(volumes, corev1ac.Volume().WithName("shm").WithEmptyDir(corev1ac.EmptyDirVolumeSource().
+		volumes = append(volumes, corev1ac.Volume().WithName(f.prefix+"shm").WithEmptyDir(corev1ac.EmptyDirVolumeSource().
 			WithMedium(corev1.StorageMediumMemory).WithSizeLimit(*resource.NewQuantity(f.shm, resource.BinarySI))))
-		mounts = append(mounts, corev1ac.VolumeMount().WithName("shm").WithMountPath(shmPath))
+		mounts = append(mounts, corev1ac.VolumeMount().WithName(f.prefix+"shm").WithMountPath(shmPath))
 	}
 	return volumes, mounts
 }

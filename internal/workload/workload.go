@@ -49,16 +49,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		return nil, err
 	}
 	config = cmp.Or(slot.Config, config)
-	ports, err := assignPorts(app, settings, config, slot.Number)
-	if err != nil {
-		return nil, err
-	}
-	flags, err := readFlags(&app.Spec)
-	if err != nil {
-		return nil, err
-	}
-	flags.claimed(app, slot.Number)
-	container, err := container(app, settings, slot, ports, flags)
+	tasks, err := tasksOf(app, settings, config, slot.Number, string(raw))
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +58,16 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		return nil, err
 	}
 	spec := corev1ac.PodSpec()
-	if usesSandbox(&app.Spec, string(raw), flags.mounts) {
-		if err := addSandbox(spec, container, &app.Spec, settings); err != nil {
+	var checks []TaskCheck
+	for i := range tasks {
+		made, err := tasks[i].addTo(spec, settings, slot)
+		if err != nil {
 			return nil, err
 		}
+		checks = append(checks, made...)
 	}
-	spec.WithContainers(container).
-		WithRestartPolicy(corev1.RestartPolicyAlways).
+	addVolumes(spec, app, slot.Number)
+	spec.WithRestartPolicy(restartPolicy(&app.Spec)).
 		WithTerminationGracePeriodSeconds(gracePeriod(&app.Spec)).
 		WithEnableServiceLinks(false).
 		WithAutomountServiceAccountToken(false).
@@ -85,12 +79,6 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if app.Spec.OnHostNetwork() {
 		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
 	}
-	flags.toPod(spec)
-	ownVolumes(spec, container, flags.mounts)
-	if err := addPullSecret(spec, &app.Spec); err != nil {
-		return nil, err
-	}
-	checks := managerChecks(&app.Spec, ports)
 	spec.WithReadinessGates(readinessGates(checks)...)
 	annotations, err := annotations(app, slot, checks)
 	if err != nil {
@@ -136,6 +124,9 @@ func annotations(app *v1alpha1.App, slot Slot, checks []TaskCheck) (map[string]s
 			return nil, fmt.Errorf("encode configuration: %w", err)
 		}
 		all[v1alpha1.SpecAnnotation] = string(raw)
+	}
+	if names := containersAnnotation(&app.Spec); names != "" {
+		all[v1alpha1.ContainersAnnotation] = names
 	}
 	if id := app.Annotations[v1alpha1.IDAnnotation]; id != "" {
 		all[v1alpha1.IDAnnotation] = id
@@ -186,8 +177,11 @@ func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 		return "", nil, fmt.Errorf("encode configuration: %w", err)
 	}
 	named := raw
-	if spec.ExecutorResources != nil {
+	if spec.ExecutorResources != nil || len(spec.Containers) > 0 {
 		spec.ExecutorResources = nil
+		if len(spec.Containers) > 0 {
+			spec.KillSelection, spec.UnreachableStrategy = "", nil // nor do they, of a pod of Marathon's
+		}
 		if named, err = json.Marshal(spec); err != nil {
 			return "", nil, fmt.Errorf("encode configuration: %w", err)
 		}
@@ -206,7 +200,7 @@ func owner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
 // would make every deployment feel slow to who comes from Mesos, where it is 3.
 // Kubernetes counts what comes before SIGTERM, too.
 func gracePeriod(spec *v1alpha1.AppSpec) int64 {
-	return int64(ptr.Deref(spec.TaskKillGracePeriodSeconds, 3)) + int64(ptr.Deref(spec.DrainSeconds, 0))
+	return int64(killGracePeriod(spec)) + int64(ptr.Deref(spec.DrainSeconds, 0))
 }
 
 // tolerations are those for the roles of nodes the app accepts, for nodes with

@@ -26,7 +26,6 @@ var reading = section{title: "How definitions are read", column: "rule", rows: [
 	kept("numbers given as strings", "are refused: `Invalid JSON`, with the path").by("values of the wrong type are refused with their path"),
 	kept("what is no JSON", "is refused with status 400, everything else with 422").by("what is no JSON is refused with 400"),
 	kept("defaults", "are Marathon's. What is not said is not stored").by("defaults are Marathon's"),
-	notYet("pods with several containers", "`/v2/pods` comes later").by("pods with several containers are refused"),
 }}
 
 var core = section{title: "What runs", rows: []row{
@@ -135,10 +134,6 @@ var (
 			HaveField("PortDefinitions", HaveLen(1)), HaveField("Role", HaveValue(Equal("slave_public"))),
 			HaveField("KillSelection", v1alpha1.YoungestFirst),
 		))
-	})
-	_ = behaviour("pods with several containers are refused", func(w *watcher) {
-		_, err := w.read(`"id": "pod", "container": null, "containers": [{"name": "a"}, {"name": "b"}]`)
-		w.Expect(err).To(MatchError(ContainSubstring("pods are not supported yet")))
 	})
 )
 

@@ -62,7 +62,7 @@ type section struct {
 
 // sections are the tables in their order.
 var sections = []section{
-	reading, core, resources, container, parameters, volumes, upgrades, networks, ports, environment, placement, health, checks, backoff, lost,
+	reading, core, resources, container, parameters, volumes, upgrades, networks, ports, environment, placement, health, checks, backoff, lost, pods,
 }
 
 func TestTable(t *testing.T) {
@@ -102,6 +102,11 @@ func TestTable(t *testing.T) {
 	for _, field := range wireFields(reflect.TypeFor[marathon.App](), "") {
 		if !mentioned(fields, field) {
 			t.Errorf("no row is about %s", field)
+		}
+	}
+	for _, field := range wireFields(reflect.TypeFor[marathon.Pod](), "") {
+		if !mentioned(fields, ofPod+field) {
+			t.Errorf("no row is about %s of a pod", field)
 		}
 	}
 	checkPage(t)

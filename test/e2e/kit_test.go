@@ -251,7 +251,12 @@ func podReady(pod *corev1.Pod) bool {
 // kill ends the process of a pod's container from outside, as a crash would.
 func kill(pod *corev1.Pod) {
 	GinkgoHelper()
-	id := strings.TrimPrefix(pod.Status.ContainerStatuses[0].ContainerID, "containerd://")
+	killContainer(pod.Status.ContainerStatuses[0].ContainerID)
+}
+
+func killContainer(id string) {
+	GinkgoHelper()
+	id = strings.TrimPrefix(id, "containerd://")
 	Expect(id).NotTo(BeEmpty())
 	killed := 0
 	entries, err := os.ReadDir("/proc")

@@ -4,6 +4,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -86,6 +87,9 @@ func randomApp(random *rand.Rand) *unstructured.Unstructured {
 	docker := map[string]any{"image": "x"}
 	spec := map[string]any{"container": container}
 	container["docker"] = docker
+	if random.IntN(5) == 0 {
+		spec = randomContainers(random)
+	}
 	if random.IntN(4) > 0 {
 		spec["networks"] = []any{map[string]any{"mode": pick(random, "host", "container/bridge", "container/bridge")}}
 	}
@@ -114,6 +118,26 @@ func randomApp(random *rand.Rand) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "kdcos.io/v1alpha1", "kind": "App", "metadata": map[string]any{"name": "x", "namespace": namespace}, "spec": spec,
 	}}
+}
+
+// randomContainers is the spec of an App with several containers.
+func randomContainers(random *rand.Rand) map[string]any {
+	mounts := []any{map[string]any{"name": "v", "mountPath": "/v"}}
+	containers := []any{map[string]any{"name": "a", "image": map[string]any{"id": "x"}, "volumeMounts": mounts}}
+	for i := range random.IntN(3) {
+		c := map[string]any{"name": fmt.Sprintf("b%d", i), "image": map[string]any{"id": "x"}}
+		if random.IntN(3) == 0 {
+			c["user"] = twist(random, pick(random, "root", "0", "nobody", "1000"))
+		}
+		if random.IntN(3) == 0 {
+			c["linuxInfo"] = pick(random, map[string]any{"ipcInfo": map[string]any{"mode": "SHARE_PARENT"}}, map[string]any{"seccomp": map[string]any{"unconfined": true}})
+		}
+		containers = append(containers, c)
+	}
+	return map[string]any{
+		"containers": containers,
+		"volumes":    []any{map[string]any{"name": "v", "host": twist(random, pick(random, "/", "/etc", "etc"))}},
+	}
 }
 
 func randomKey(random *rand.Rand) string {

@@ -41,6 +41,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DockerContainerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DockerParameter"):
 		return &apiv1alpha1.DockerParameterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Endpoint"):
+		return &apiv1alpha1.EndpointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVar"):
 		return &apiv1alpha1.EnvVarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExecCheck"):
@@ -67,6 +69,26 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NetworkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersistentVolume"):
 		return &apiv1alpha1.PersistentVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodCheck"):
+		return &apiv1alpha1.PodCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodContainer"):
+		return &apiv1alpha1.PodContainerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodExec"):
+		return &apiv1alpha1.PodExecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodHealthCheck"):
+		return &apiv1alpha1.PodHealthCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodHTTPCheck"):
+		return &apiv1alpha1.PodHTTPCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodImage"):
+		return &apiv1alpha1.PodImageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodLifecycle"):
+		return &apiv1alpha1.PodLifecycleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodResources"):
+		return &apiv1alpha1.PodResourcesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodTCPCheck"):
+		return &apiv1alpha1.PodTCPCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodVolume"):
+		return &apiv1alpha1.PodVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PortDefinition"):
 		return &apiv1alpha1.PortDefinitionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PortMapping"):
@@ -99,6 +121,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.VersionInfoApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Volume"):
 		return &apiv1alpha1.VolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VolumeMount"):
+		return &apiv1alpha1.VolumeMountApplyConfiguration{}
 
 	}
 	return nil

@@ -53,7 +53,7 @@ func TestRefusals(t *testing.T) {
 		{"cmd: sleep 9", "cmd: sleep 9, env: [{}]", "Required value"},
 		{"cmd: sleep 9", "cmd: sleep 9, env: [{name: a}, {name: a}]", "Duplicate value"},
 		{"cmd: sleep 9", "cmd: sleep 9, dependencies: [/a, /a]", "Duplicate value"},
-		{"cmd: sleep 9", "user: root", "an app needs a cmd, args or a container with an image"},
+		{"cmd: sleep 9", "user: root", "an app needs a cmd, args, a container with an image, or containers"},
 		{"namespace: default", "namespace: default, annotations: {kdcos.io/id: " + strings.Repeat("a", 300000) + "}", "metadata.annotations"},
 	} {
 		_, errs := App(t).Admit(t, strings.Replace(sleeper, c.old, c.new, 1))

@@ -95,10 +95,33 @@ func Apps() []App {
 		{"root by number", "spec.user", v1alpha1.AllowRootLabel, "user: \"0\"\n" + container("type: MESOS"), false},
 		{"root without a container", "spec.user", v1alpha1.AllowRootLabel, "cmd: sleep 9\nuser: root\nnetworks: [{mode: container/bridge}]", true},
 	}
+	apps = append(apps, several()...)
 	for _, user := range []string{"00", "+0", "-0", "ROOT", " root", "0 "} {
 		apps = append(apps, App{"root as " + user, "spec.user", v1alpha1.AllowRootLabel, fmt.Sprintf("user: %q\n", user) + container("type: MESOS"), true})
 	}
 	return append(apps, flags()...)
+}
+
+// several are the ways out of Apps with several containers.
+func several() []App {
+	const (
+		harmless = "networks: [{mode: container/bridge}]\ncontainers: [{name: a, image: {id: busybox}}, {name: b, image: {id: busybox}%s}]"
+		mounted  = ", volumeMounts: [{name: v, mountPath: /v}]"
+	)
+	apps := []App{
+		{"host network of several containers", "spec.networks", v1alpha1.AllowHostNetworkLabel, "containers: [{name: a, image: {id: busybox}}]", false},
+		{"host path of several containers", "spec.volumes", v1alpha1.AllowHostPathLabel, fmt.Sprintf(harmless, mounted) + "\nvolumes: [{name: v, host: /etc}]", false},
+		{"host path of several containers without an end", "spec.volumes", v1alpha1.AllowHostPathLabel, fmt.Sprintf(harmless, mounted) + "\nvolumes: [{name: v, host: /var/../..}]", true},
+		{"unconfined container of several", "spec.containers", v1alpha1.AllowPrivilegedLabel, fmt.Sprintf(harmless, ", linuxInfo: {seccomp: {unconfined: true}}"), false},
+		{"root of several containers", "spec.user", v1alpha1.AllowRootLabel, "user: root\n" + fmt.Sprintf(harmless, ""), false},
+	}
+	for _, user := range []string{"root", "0"} {
+		apps = append(apps, App{"container of several as " + user, "spec.containers", v1alpha1.AllowRootLabel, fmt.Sprintf(harmless, fmt.Sprintf(", user: %q", user)), false})
+	}
+	for _, user := range []string{"00", "+0", "ROOT", " root"} {
+		apps = append(apps, App{"container of several as " + user, "spec.containers", v1alpha1.AllowRootLabel, fmt.Sprintf(harmless, fmt.Sprintf(", user: %q", user)), true})
+	}
+	return apps
 }
 
 // flags are the ways out by docker parameters: first those that work.

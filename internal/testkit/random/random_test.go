@@ -98,7 +98,13 @@ func checkThereAndBack(t *testing.T, apps []candidate) {
 }
 
 func thereAndBack(app *v1alpha1.App) (*v1alpha1.App, error) {
-	wire, err := marathon.FromApp(app, marathon.Options{})
+	var wire any
+	var err error
+	if marathon.IsPod(app) {
+		wire, err = marathon.PodFromApp(app, marathon.Options{})
+	} else {
+		wire, err = marathon.FromApp(app, marathon.Options{})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +127,20 @@ func canonical(t *testing.T, app *v1alpha1.App) any {
 	s.Default()
 	slices.SortFunc(s.Env, func(a, b v1alpha1.EnvVar) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(s.Secrets, func(a, b v1alpha1.Secret) int { return strings.Compare(a.Name, b.Name) })
+	for i := range s.Containers {
+		c := &s.Containers[i]
+		slices.SortFunc(c.Env, func(a, b v1alpha1.EnvVar) int { return strings.Compare(a.Name, b.Name) })
+		if l := c.ResourceLimits; l != nil {
+			asText(l.Cpus)
+			asText(l.Mem)
+		}
+	}
 	for i := range s.HealthChecks {
 		if h := &s.HealthChecks[i]; h.Protocol != v1alpha1.HealthCommand && h.Port == nil && h.PortIndex == nil {
 			h.PortIndex = new(int32(0))
 		}
 	}
-	if s.Container == nil && !s.OnHostNetwork() {
+	if s.Container == nil && len(s.Containers) == 0 && !s.OnHostNetwork() {
 		s.Container = &v1alpha1.Container{Type: v1alpha1.EngineMesos}
 		s.Default()
 	}
@@ -188,7 +202,7 @@ func unlike(items []any) (out []any) {
 // nothing are values that mean the same as none, beside false and what is empty.
 var nothing = map[string]any{
 	"gpus": 0.0, "executor": "", "unreachableStrategy.inactiveAfterSeconds": 0.0, "unreachableStrategy.expungeAfterSeconds": 0.0,
-	"env.value": "", "container.volumes.external.csi.capability.fsType": "", "check.http.scheme": "HTTP",
+	"env.value": "", "containers.env.value": "", "container.volumes.external.csi.capability.fsType": "", "check.http.scheme": "HTTP",
 }
 
 // said takes out what says nothing. An empty list of ports says that there are none.
@@ -202,14 +216,14 @@ func said(path string, value any) (says bool) {
 				v[name] = unlike(items) // Marathon has sets of them
 			}
 		}
-		return len(v) > 0 || strings.HasPrefix(path, "check.")
+		return len(v) > 0 || strings.HasPrefix(path, "check.") || strings.HasPrefix(path, "containers.resources")
 	case []any:
 		for _, item := range v {
 			said(path, item)
 		}
 		return len(v) > 0 || path == "portDefinitions" || path == "container.portMappings"
 	case bool:
-		return v || path == "fetch.extract"
+		return v || path == "fetch.extract" || path == "containers.artifacts.extract"
 	}
 	without, is := nothing[path]
 	return !is || value != without

@@ -84,7 +84,7 @@ var allowed = map[string]string{
 }
 
 // fieldAndReason is what an App that can't be translated says.
-var fieldAndReason = regexp.MustCompile(`^[a-zA-Z.]+(\[[^\]]*\])?[a-zA-Z.]*: .+`)
+var fieldAndReason = regexp.MustCompile(`^[a-zA-Z.]+(\[[^\]]*\][a-zA-Z.]*)*: .+`)
 
 // supported is an App without the fields that this version does not support.
 func supported(t *testing.T, app *v1alpha1.App) (_ *v1alpha1.App, without bool) {
@@ -130,6 +130,22 @@ func remove(t *testing.T, app *v1alpha1.App, field string) {
 	case "spec.secrets":
 		for i := range app.Spec.Secrets {
 			app.Spec.Secrets[i].Source = "everyones"
+		}
+		return
+	case "spec.containers":
+		for i := range app.Spec.Containers {
+			c := &app.Spec.Containers[i]
+			c.Check, c.Artifacts = nil, nil
+			for j := range c.Endpoints {
+				c.Endpoints[j].Labels = nil
+			}
+		}
+		return
+	case "spec.volumes":
+		for i := range app.Spec.Volumes {
+			if p := app.Spec.Volumes[i].Persistent; p != nil {
+				p.Constraints, p.ProfileName = nil, nil
+			}
 		}
 		return
 	case "spec.networks":

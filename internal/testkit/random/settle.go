@@ -16,6 +16,7 @@ import (
 // settle takes out what the rules of the schema do not let stand together. It
 // decides by chance where more than one thing could go.
 func (g *generator) settle(s *v1alpha1.AppSpec) {
+	several := g.settleContainers(s)
 	if s.Cmd != nil && len(s.Args) > 0 {
 		if g.one(2) {
 			s.Cmd = nil
@@ -24,7 +25,7 @@ func (g *generator) settle(s *v1alpha1.AppSpec) {
 		}
 	}
 	g.settleContainer(s)
-	if s.Cmd == nil && len(s.Args) == 0 && (s.Container == nil || s.Container.Docker == nil) {
+	if !several && s.Cmd == nil && len(s.Args) == 0 && (s.Container == nil || s.Container.Docker == nil) {
 		s.Cmd = ptr.To("sleep 9")
 	}
 	g.settleNetworks(s)
@@ -82,12 +83,7 @@ func (g *generator) settleContainer(s *v1alpha1.AppSpec) {
 		s.Gpus, s.Check = nil, nil
 	}
 	if l := c.LinuxInfo; l != nil {
-		if l.Seccomp != nil && (l.Seccomp.ProfileName != nil) == ptr.Deref(l.Seccomp.Unconfined, false) {
-			l.Seccomp = pick(g, &v1alpha1.Seccomp{Unconfined: ptr.To(true)}, &v1alpha1.Seccomp{ProfileName: ptr.To("p")})
-		}
-		if l.IPCInfo != nil && l.IPCInfo.Mode == "SHARE_PARENT" {
-			l.IPCInfo.ShmSize = nil
-		}
+		g.settleLinuxInfo(l)
 	}
 	external := map[string]bool{}
 	for i := range c.Volumes {
@@ -134,17 +130,21 @@ func (g *generator) settleVolume(v *v1alpha1.Volume) {
 	}
 	pick(g, kinds...)()
 	if p := v.Persistent; p != nil {
-		if p.MaxSize != nil {
-			p.Type = v1alpha1.PersistentMount
-			*p.Size = min(*p.Size, 1<<30)
-			*p.MaxSize = *p.Size + 1
-		}
-		if p.Type == "" || p.Type == v1alpha1.PersistentRoot {
-			p.Constraints = nil
-		}
-		for i := range p.Constraints {
-			p.Constraints[i] = v1alpha1.Constraint{Field: "path", Operator: pick(g, v1alpha1.ConstraintLike, v1alpha1.ConstraintUnlike), Value: ptr.To("/dev/.*")}
-		}
+		g.settlePersistent(p)
+	}
+}
+
+func (g *generator) settlePersistent(p *v1alpha1.PersistentVolume) {
+	if p.MaxSize != nil {
+		p.Type = v1alpha1.PersistentMount
+		*p.Size = min(*p.Size, 1<<30)
+		*p.MaxSize = *p.Size + 1
+	}
+	if p.Type == "" || p.Type == v1alpha1.PersistentRoot {
+		p.Constraints = nil
+	}
+	for i := range p.Constraints {
+		p.Constraints[i] = v1alpha1.Constraint{Field: "path", Operator: pick(g, v1alpha1.ConstraintLike, v1alpha1.ConstraintUnlike), Value: ptr.To("/dev/.*")}
 	}
 }
 
@@ -238,9 +238,9 @@ func (g *generator) settlePorts(s *v1alpha1.AppSpec) {
 		}
 	}
 	s.Container.PortMappings = slices.DeleteFunc(s.Container.PortMappings, func(m v1alpha1.PortMapping) bool {
-		name := ptr.Deref(m.Name, "")
-		again := name != "" && names[name]
-		names[name] = true
+		name, number := ptr.Deref(m.Name, ""), ptr.Deref(m.HostPort, 0)
+		again := name != "" && names[name] || number != 0 && numbers[number]
+		names[name], numbers[number] = true, true
 		return again
 	})
 	for i := range s.Container.PortMappings {
@@ -259,6 +259,22 @@ func (g *generator) settleSecrets(s *v1alpha1.AppSpec) {
 		if e.Secret != nil {
 			e.Value = nil
 			used[*e.Secret] = true
+		}
+	}
+	for i := range s.Containers {
+		for j := range s.Containers[i].Env {
+			if e := &s.Containers[i].Env[j]; e.Secret != nil {
+				e.Value = nil
+				used[*e.Secret] = true
+			}
+		}
+		if image := s.Containers[i].Image; image != nil && image.PullConfig != nil {
+			used[image.PullConfig.Secret] = true
+		}
+	}
+	for i := range s.Volumes {
+		if s.Volumes[i].Secret != nil {
+			used[*s.Volumes[i].Secret] = true
 		}
 	}
 	if c := s.Container; c != nil {

@@ -35,12 +35,20 @@ var vocabulary = map[string][]any{
 	"instances":                                                {0, 1, 2, 100000},
 	"env[].name":                                               {"A", "PORT0", "with space", "a.b-c", "PATH"},
 	"container.volumes[].external.csi.capability.mountFlags[]": {"ro", "noatime"},
+
+	"containers[].env[].secret": {"s", "t"}, "containers[].image.pullConfig.secret": {"s", "t"}, "volumes[].secret": {"s", "t"},
+	"containers[].name": {"a", "web", "side-car", "app"}, "volumes[].name": {"v", "w", "data"}, "containers[].volumeMounts[].name": {"v", "w", "data"},
+	"containers[].volumeMounts[].mountPath": {"data", "/data", "a/b", "/etc/x"}, "volumes[].host": {"/tmp/x", "rel"},
+	"containers[].artifacts[].uri": {"http://a/b.tgz", "hdfs://x/y"}, "containers[].user": {"root", "nobody", "1000"},
+	"containers[].image.id":                    {"nginx", "example.com:5000/a/b:1.4"},
+	"volumes[].persistent.constraints[].field": {"path"}, "volumes[].persistent.constraints[].operator": {"LIKE", "UNLIKE"}, "volumes[].persistent.constraints[].value": {"/dev/.*"},
+	"containers[].healthCheck.http.endpoint": {"p"}, "containers[].healthCheck.tcp.endpoint": {"p"}, "containers[].check.http.endpoint": {"p"}, "containers[].check.tcp.endpoint": {"p"},
 }
 
 // strict are the fields where a word of the vocabulary is always what is meant,
 // though the schema takes more: it can't say what a role,
 // a network or a URI is, or that an app does not depend on itself.
-var strict = []string{"role", "networks[].name", "fetch[].uri", "dependencies[]"}
+var strict = []string{"role", "networks[].name", "fetch[].uri", "dependencies[]", "containers[].artifacts[].uri", "containers[].volumeMounts[].name", "volumes[].name"}
 
 // pieces are what texts are made of: what shells, YAML and Kubernetes mind.
 var pieces = []string{"a", "B", "9", " ", "$(X)", "$$", "${Y}", "ü", "日本", "\"", "\\", "\n", "\t", "%", "{}", ": ", "- ", "#", "/", "true", "0x1F", "~", "'"}

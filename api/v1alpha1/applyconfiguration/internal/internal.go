@@ -89,6 +89,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: container
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.Container
+    - name: containers
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.PodContainer
+          elementRelationship: associative
+          keys:
+          - name
     - name: cpus
       type:
         scalar: numeric
@@ -219,6 +227,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: user
       type:
         scalar: string
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.PodVolume
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.kdcos.kdcos.api.v1alpha1.AppStatus
   map:
     fields:
@@ -442,6 +458,38 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Endpoint
+  map:
+    fields:
+    - name: containerPort
+      type:
+        scalar: numeric
+    - name: hostPort
+      type:
+        scalar: numeric
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
+          elementRelationship: separable
+    - name: name
+      type:
+        scalar: string
+    - name: networkNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: protocol
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+      default:
+      - tcp
 - name: com.github.kdcos.kdcos.api.v1alpha1.EngineType
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.EnvVar
@@ -671,6 +719,225 @@ var schemaYAML = typed.YAMLObject(`types:
       default: root
 - name: com.github.kdcos.kdcos.api.v1alpha1.PersistentVolumeType
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodCheck
+  map:
+    fields:
+    - name: delaySeconds
+      type:
+        scalar: numeric
+      default: 15
+    - name: exec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ExecCheck
+    - name: http
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodHTTPCheck
+    - name: intervalSeconds
+      type:
+        scalar: numeric
+      default: 60
+    - name: tcp
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodTCPCheck
+    - name: timeoutSeconds
+      type:
+        scalar: numeric
+      default: 20
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodContainer
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Fetch
+          elementRelationship: atomic
+    - name: check
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodCheck
+    - name: endpoints
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Endpoint
+          elementRelationship: associative
+          keys:
+          - name
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.EnvVar
+          elementRelationship: associative
+          keys:
+          - name
+    - name: exec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodExec
+    - name: healthCheck
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodHealthCheck
+    - name: image
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodImage
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
+          elementRelationship: separable
+    - name: lifecycle
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodLifecycle
+    - name: linuxInfo
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.LinuxInfo
+    - name: name
+      type:
+        scalar: string
+    - name: resourceLimits
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ResourceLimits
+    - name: resources
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodResources
+      default: {}
+    - name: tty
+      type:
+        scalar: boolean
+    - name: user
+      type:
+        scalar: string
+    - name: volumeMounts
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.VolumeMount
+          elementRelationship: associative
+          keys:
+          - mountPath
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodExec
+  map:
+    fields:
+    - name: command
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ShellOrArgv
+    - name: overrideEntrypoint
+      type:
+        scalar: boolean
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodHTTPCheck
+  map:
+    fields:
+    - name: endpoint
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: scheme
+      type:
+        scalar: string
+      default: HTTP
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodHealthCheck
+  map:
+    fields:
+    - name: delaySeconds
+      type:
+        scalar: numeric
+      default: 15
+    - name: exec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ExecCheck
+    - name: gracePeriodSeconds
+      type:
+        scalar: numeric
+      default: 300
+    - name: http
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodHTTPCheck
+    - name: intervalSeconds
+      type:
+        scalar: numeric
+      default: 60
+    - name: maxConsecutiveFailures
+      type:
+        scalar: numeric
+      default: 3
+    - name: tcp
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PodTCPCheck
+    - name: timeoutSeconds
+      type:
+        scalar: numeric
+      default: 20
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodImage
+  map:
+    fields:
+    - name: forcePull
+      type:
+        scalar: boolean
+    - name: id
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+      default: DOCKER
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
+          elementRelationship: separable
+    - name: pullConfig
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PullConfig
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodLifecycle
+  map:
+    fields:
+    - name: killGracePeriodSeconds
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodResources
+  map:
+    fields:
+    - name: cpus
+      type:
+        scalar: numeric
+      default: 1
+    - name: disk
+      type:
+        scalar: numeric
+      default: 0
+    - name: gpus
+      type:
+        scalar: numeric
+      default: 0
+    - name: mem
+      type:
+        scalar: numeric
+      default: 128
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodTCPCheck
+  map:
+    fields:
+    - name: endpoint
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.PodVolume
+  map:
+    fields:
+    - name: host
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: persistent
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PersistentVolume
+    - name: secret
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.PortDefinition
   map:
     fields:
@@ -931,6 +1198,18 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.VolumeMode
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.VolumeMount
+  map:
+    fields:
+    - name: mountPath
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: readOnly
+      type:
+        scalar: boolean
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:

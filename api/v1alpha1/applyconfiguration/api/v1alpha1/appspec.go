@@ -25,6 +25,12 @@ type AppSpecApplyConfiguration struct {
 	Args []string `json:"args,omitempty"`
 	// container says what runs: an image and its engine, volumes, port mappings.
 	Container *ContainerApplyConfiguration `json:"container,omitempty"`
+	// containers run side by side in each instance, as those of a Marathon pod
+	// did: they share its network and volumes, and are launched and stopped
+	// together. One that fails takes its instance with it.
+	Containers []PodContainerApplyConfiguration `json:"containers,omitempty"`
+	// volumes are what containers share.
+	Volumes []PodVolumeApplyConfiguration `json:"volumes,omitempty"`
 	// user is the operating system user of the tasks: a name of the well-known
 	// ones (root, nobody) or a number. The DOCKER engine ignores it, as it did.
 	User *string `json:"user,omitempty"`
@@ -143,6 +149,32 @@ func (b *AppSpecApplyConfiguration) WithArgs(values ...string) *AppSpecApplyConf
 // If called multiple times, the Container field is set to the value of the last call.
 func (b *AppSpecApplyConfiguration) WithContainer(value *ContainerApplyConfiguration) *AppSpecApplyConfiguration {
 	b.Container = value
+	return b
+}
+
+// WithContainers adds the given value to the Containers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Containers field.
+func (b *AppSpecApplyConfiguration) WithContainers(values ...*PodContainerApplyConfiguration) *AppSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithContainers")
+		}
+		b.Containers = append(b.Containers, *values[i])
+	}
+	return b
+}
+
+// WithVolumes adds the given value to the Volumes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Volumes field.
+func (b *AppSpecApplyConfiguration) WithVolumes(values ...*PodVolumeApplyConfiguration) *AppSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithVolumes")
+		}
+		b.Volumes = append(b.Volumes, *values[i])
+	}
 	return b
 }
 
