@@ -121,7 +121,7 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 	}
 	first, missed := r.pacer.unwritten(obj)
 	if missed {
-		return reconcile.Result{}, r.catchUp(ctx, first)
+		return reconcile.Result{RequeueAfter: time.Millisecond}, r.catchUp(ctx, first)
 	}
 	before, _ := obj.DeepCopyObject().(T)
 	if kind, ok := any(obj).(progressing[T]); ok && first != nil {
@@ -169,8 +169,9 @@ func (r *withStatus[T]) report(ctx context.Context, req reconcile.Request, resul
 }
 
 // catchUp writes the first status of an object that was still to be written
-// when somebody changed the object: what it was must not be lost. The write
-// brings on the next pass.
+// when somebody changed the object: what it was must not be lost. The next pass
+// does not wait for the write to be seen, for it may change nothing: a status
+// that was written, and taken for one that was not.
 func (r *withStatus[T]) catchUp(ctx context.Context, missed *change[T]) error {
 	err := r.client.Status().Patch(ctx, missed.after, client.MergeFrom(missed.before))
 	switch {
