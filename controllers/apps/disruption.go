@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/index"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -27,14 +28,22 @@ import (
 // it counted anew. Somebody else's budget for the same pods takes the place of
 // ours: Kubernetes evicts no pod that has two.
 func (r *Reconciler) protect(ctx context.Context, seen *observed) error {
-	var budgets policyv1.PodDisruptionBudgetList
-	if err := r.Client.List(ctx, &budgets, client.InNamespace(seen.app.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list pod disruption budgets: %w", err)
+	own, err := r.budget(ctx, seen.app)
+	if err != nil {
+		return err
 	}
-	own, others := partition(budgets.Items, seen.app)
 	least := int32(0)
-	if seen.app.Status.LastAvailable != nil && !slices.ContainsFunc(others, seen.covers) {
+	if seen.app.Status.LastAvailable != nil {
 		least = workload.LeastAvailable(&seen.app.Spec, seen.instances())
+	}
+	if least > 0 {
+		var others policyv1.PodDisruptionBudgetList
+		if err := r.Client.List(ctx, &others, client.InNamespace(seen.app.Namespace), index.Uncontrolled(), client.UnsafeDisableDeepCopy); err != nil {
+			return fmt.Errorf("list pod disruption budgets: %w", err)
+		}
+		if slices.ContainsFunc(others.Items, seen.covers) {
+			least = 0
+		}
 	}
 	switch {
 	case own == nil && least > 0:
@@ -55,17 +64,16 @@ func (r *Reconciler) protect(ctx context.Context, seen *observed) error {
 	return nil
 }
 
-// partition tells the App's own budget from those of others. They belong to the cache.
-func partition(budgets []policyv1.PodDisruptionBudget, app *v1alpha1.App) (own *policyv1.PodDisruptionBudget, others []policyv1.PodDisruptionBudget) {
-	for i := range budgets {
-		switch owner := metav1.GetControllerOfNoCopy(&budgets[i]); {
-		case owner != nil && owner.UID == app.UID:
-			own = &budgets[i]
-		case owner == nil:
-			others = append(others, budgets[i])
-		}
+// budget is the App's own budget, nil if it has none. It belongs to the cache.
+func (r *Reconciler) budget(ctx context.Context, app *v1alpha1.App) (*policyv1.PodDisruptionBudget, error) {
+	var own policyv1.PodDisruptionBudgetList
+	if err := r.Client.List(ctx, &own, client.InNamespace(app.Namespace), index.ControlledBy(app), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list pod disruption budgets: %w", err)
 	}
-	return own, others
+	if len(own.Items) == 0 {
+		return nil, nil
+	}
+	return &own.Items[0], nil
 }
 
 // covers says that a budget is one for pods of the App.

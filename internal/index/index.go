@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,6 +28,7 @@ const (
 	unreachable   = "status.unreachable"
 	leaving       = "spec.leaving"
 	perNode       = "spec.perNode"
+	uncontrolled  = "metadata.uncontrolled"
 	servicePort   = "servicePort"
 	matches       = "spec.matches"
 	dependency    = "spec.dependencies"
@@ -43,6 +45,8 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&corev1.Pod{}, controllerUID, controllerOf},
 		{&corev1.PersistentVolumeClaim{}, controllerUID, controllerOf},
 		{&corev1.Pod{}, nodeName, nodeOf},
+		{&policyv1.PodDisruptionBudget{}, controllerUID, controllerOf},
+		{&policyv1.PodDisruptionBudget{}, uncontrolled, isUncontrolled},
 		{&corev1.Node{}, unreachable, isUnreachable},
 		{&corev1.Node{}, leaving, isLeaving},
 		{&v1alpha1.App{}, perNode, runsPerNode},
@@ -64,6 +68,10 @@ func controllerOf(obj client.Object) []string {
 		return []string{string(owner.UID)}
 	}
 	return nil
+}
+
+func isUncontrolled(obj client.Object) []string {
+	return yes(metav1.GetControllerOfNoCopy(obj) == nil)
 }
 
 func nodeOf(obj client.Object) []string {
@@ -175,6 +183,9 @@ func WithMatches() client.ListOption { return client.MatchingFields{matches: "tr
 func ControlledBy(owner client.Object) client.ListOption {
 	return client.MatchingFields{controllerUID: string(owner.GetUID())}
 }
+
+// Uncontrolled selects the pod disruption budgets that somebody made by hand.
+func Uncontrolled() client.ListOption { return client.MatchingFields{uncontrolled: "true"} }
 
 // OnNode selects the pods on a node.
 func OnNode(name string) client.ListOption { return client.MatchingFields{nodeName: name} }
