@@ -81,7 +81,7 @@ func (r *rollingBack) run(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	target, err := r.choose(versions)
+	target, err := r.choose(app, versions)
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
@@ -112,11 +112,16 @@ func (r *rollingBack) run(ctx context.Context, arg string) error {
 	return nil
 }
 
-func (r *rollingBack) choose(versions []version) (version, error) {
-	if r.to == "" {
-		return previous(versions)
+// choose finds the version to go back to. Where the manager went back by itself,
+// it is the one that runs, so that the definition says so, too.
+func (r *rollingBack) choose(app *observed, versions []version) (version, error) {
+	switch back := app.Status.RolledBack; {
+	case r.to != "":
+		return find(versions, r.to)
+	case back != nil:
+		return find(versions, back.To)
 	}
-	return find(versions, r.to)
+	return previous(versions)
 }
 
 // update replaces the spec, of that very generation the caller has seen. That

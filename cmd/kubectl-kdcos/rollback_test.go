@@ -51,6 +51,22 @@ func TestRollback(t *testing.T) {
 	golden(t, "rollback.txt", text)
 }
 
+// TestRollbackToWhatRuns lets the definition say what runs where the manager
+// went back by itself.
+func TestRollbackToWhatRuns(t *testing.T) {
+	const runs = "2026-02-25T12:00:00.000Z"
+	objects := load(t, "testdata/versions/three.in.yaml").objects()
+	for _, o := range objects {
+		if app, is := o.(*unstructured.Unstructured); is && app.GetKind() == "App" {
+			must(t, unstructured.SetNestedField(app.Object, runs, "status", "rolledBack", "to"))
+		}
+	}
+	s := newSession(t, objects...)
+	if code := s.run("rollback", "/prod/web/api"); code != 0 || !strings.Contains(s.out, "rolled back to "+runs) {
+		t.Errorf("code %d, %s%s", code, s.out, s.err)
+	}
+}
+
 // TestRollbackReplacesTheSpec leaves nothing of the newer one, keeps what this
 // program does not know, and touches nothing else.
 func TestRollbackReplacesTheSpec(t *testing.T) {

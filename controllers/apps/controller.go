@@ -56,13 +56,16 @@ const launchesAPass = 500
 
 // rest is how long an App rests between passes: a pass goes through all its
 // pods, each of them has several events while it starts, and those just made
-// come into the cache one by one.
+// come into the cache one by one. The fewer are on their way, the less there is
+// to wait for.
 func rest(app *v1alpha1.App) time.Duration {
-	const perTask, least = 200 * time.Microsecond, 10 * time.Millisecond
-	if n := ptr.Deref(app.Spec.Instances, 1); n > 1 {
-		return max(time.Duration(n)*perTask, least)
+	const perTask, perMissing, least = 20 * time.Microsecond, 200 * time.Microsecond, 10 * time.Millisecond
+	n := ptr.Deref(app.Spec.Instances, 1)
+	if n <= 1 {
+		return 0
 	}
-	return 0
+	missing := min(max(n-min(app.Status.TasksRunning, app.Status.InstancesUpToDate), 0), n)
+	return max(time.Duration(n)*perTask, time.Duration(missing)*perMissing, least)
 }
 
 // Reconciler runs Apps.
