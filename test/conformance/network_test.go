@@ -257,9 +257,7 @@ var (
 	})
 	_ = behaviour("HOST and PORT0 lead to the task on the node", func(w *watcher) {
 		a := w.run(`"id": "host-and-host-port", "container": {` + image + `, "portMappings": [{"containerPort": 80, "hostPort": 18484}]}`)
-		code, _, err := fetch(w.t.Context(), "GET", "http://"+net.JoinHostPort(a.pod().Status.HostIP, "18484")+"/env")
-		w.Expect(err).NotTo(HaveOccurred())
-		w.Expect(code).To(Equal(200))
+		w.serves(net.JoinHostPort(a.pod().Status.HostIP, "18484"))
 		env := a.inspect().Env
 		w.Expect(env).To(And(HaveKeyWithValue("HOST", a.pod().Status.HostIP), HaveKeyWithValue("PORT0", "18484")))
 		w.serves(net.JoinHostPort(env["HOST"], env["PORT0"]))
