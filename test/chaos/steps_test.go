@@ -38,7 +38,7 @@ func (r *run) do(ctx context.Context, s step) error {
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: s.App}}
 	switch s.Do {
 	case create:
-		if err := r.convert(s.Spec, &app.Spec); err != nil {
+		if err := convert(s.Spec, &app.Spec); err != nil {
 			return err
 		}
 		return c.Create(ctx, app)
@@ -79,13 +79,12 @@ func send(ctx context.Context, to chan struct{}) error {
 	}
 }
 
-// convert reads a part of a scenario. $NAMESPACE is the one of the run.
-func (r *run) convert(from, to any) error {
+func convert(from, to any) error {
 	raw, err := json.Marshal(from)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(strings.ReplaceAll(string(raw), "$NAMESPACE", r.namespace)), to)
+	return json.Unmarshal(raw, to)
 }
 
 func (r *run) patch(ctx context.Context, app *v1alpha1.App, changes map[string]any) error {
@@ -255,7 +254,7 @@ func (r *run) history(ctx context.Context, app *v1alpha1.App) error {
 			return err
 		}
 		obj := &appsv1.ControllerRevision{}
-		if err := r.convert(revision, obj); err != nil {
+		if err := convert(revision, obj); err != nil {
 			return err
 		}
 		if err := r.world.admin.Create(ctx, obj); err != nil {
