@@ -54,22 +54,27 @@ func (o *observed) kept() []int {
 	return slices.Compact(slots)
 }
 
-// unplaced are the slots of tasks that wait for a node, and whose volumes may
-// have been wiped since they were launched.
-func (o *observed) unplaced() []int {
+// unclaimed are the slots of tasks that miss the claim of a volume, which was
+// wiped when they were launched already, and of those that wait for a node, of
+// whose external volumes nobody else says that they are gone.
+func (o *observed) unclaimed() []int {
 	var slots []int
 	for i := range o.pods {
-		if pod := &o.pods[i]; pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil {
+		pod := &o.pods[i]
+		misses := func(v workload.Persistent) bool {
+			return o.claims[workload.ClaimName(o.app, v.Name, slotOf(pod))] == nil
+		}
+		if pod.DeletionTimestamp == nil && (pod.Spec.NodeName == "" || slices.ContainsFunc(o.persistent, misses)) {
 			slots = append(slots, slotOf(pod))
 		}
 	}
 	return slots
 }
 
-// claim makes what tasks need of volumes before they are launched, and what is
-// missing of those that wait for a node.
+// claim makes what tasks need of volumes before they are launched, and what those
+// that are launched miss.
 func (r *Reconciler) claim(ctx context.Context, seen *observed, launch []int) error {
-	slots := append(seen.unplaced(), launch...)
+	slots := append(seen.unclaimed(), launch...)
 	if len(slots) == 0 {
 		return nil
 	}

@@ -391,6 +391,9 @@ func trim(obj map[string]any) {
 		// That it was held, a manager knows who told so.
 		delete(status, "resumedAt")
 		maps.DeleteFunc(status, func(_ string, value any) bool { return value == int64(0) })
+	case "PodDisruptionBudget":
+		// How often it was changed on the way.
+		delete(metadata, "generation")
 	case "ControllerRevision":
 		// The version's time in milliseconds.
 		delete(obj, "revision")
