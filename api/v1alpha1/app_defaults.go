@@ -91,10 +91,8 @@ func (s *AppSpec) Resident() bool {
 // SingleWriter reports whether the tasks have volumes that one task at a time
 // may have: persistent ones, and external ones that are not shared.
 func (s *AppSpec) SingleWriter() bool {
-	if s.Resident() || s.Container == nil {
-		return s.Resident()
-	}
-	return slices.ContainsFunc(s.Container.Volumes, func(v Volume) bool { return v.External != nil && v.External.SingleWriter() })
+	return s.Resident() || s.Container != nil &&
+		slices.ContainsFunc(s.Container.Volumes, func(v Volume) bool { return v.External != nil && v.External.SingleWriter() })
 }
 
 // SingleWriter reports whether one task at a time may have the volume.

@@ -60,7 +60,8 @@ const launchesAPass = 500
 // to wait for.
 func rest(app *v1alpha1.App) time.Duration {
 	const perTask, perMissing, least = 20 * time.Microsecond, 200 * time.Microsecond, 10 * time.Millisecond
-	n := ptr.Deref(app.Spec.Instances, 1)
+	// Where they follow the nodes, the status knows how many there are.
+	n := max(ptr.Deref(app.Spec.Instances, 1), app.Status.Instances)
 	if n <= 1 {
 		return 0
 	}
@@ -152,6 +153,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 		return reconcile.Result{}, explain(held, setStatus(app, seen, backoff))
 	}
 	seen.resume(&app.Status)
+	seen.expires = seen.deadline()
 	plan := seen.tasks(backoff)
 	failed := r.act(ctx, seen, app.Status.Version, plan)
 	state := setStatus(app, seen, backoff)

@@ -39,6 +39,9 @@ type observed struct {
 	// places are the nodes that an App of one task per node may use, and whether
 	// they take new pods; nil for other Apps.
 	places map[string]bool
+	// expires is when the deployment under way counts as failed, the zero time if
+	// it does not, or another one is being entered.
+	expires time.Time
 	// spares is how many instances there are to be beyond those asked for.
 	spares int32
 	// groups are the values that nodes have of what the App is grouped by.

@@ -93,8 +93,8 @@ func (o *observed) lookAgain(after time.Duration, backoff rollout.Backoff) time.
 			sooner(o.unreachable[pod.Spec.NodeName].Add(inactive))
 		}
 	}
-	if at := o.deadline(); !at.IsZero() {
-		sooner(at)
+	if !o.expires.IsZero() {
+		sooner(o.expires)
 	}
 	if backoff.Failures > 0 {
 		sooner(backoff.Forgotten(o.delays()))

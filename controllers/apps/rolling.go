@@ -70,8 +70,7 @@ func (o *observed) launched() int {
 
 // failed says that no task of the deployment became ready for as long as that may take.
 func (o *observed) failed() bool {
-	at := o.deadline()
-	return !at.IsZero() && !o.now.Before(at)
+	return !o.expires.IsZero() && !o.now.Before(o.expires)
 }
 
 // deadline is when the deployment under way counts as failed, the zero time if
@@ -88,8 +87,10 @@ func (o *observed) deadline() time.Time {
 		return time.Time{}
 	}
 	since = later(since, s.ResumedAt.Time)
+	ready := 0
 	for i := range o.pods {
 		if pod := &o.pods[i]; o.isReady(pod) {
+			ready++
 			since = later(since, podCondition(pod, corev1.PodReady).LastTransitionTime.Time)
 		}
 	}
@@ -97,7 +98,7 @@ func (o *observed) deadline() time.Time {
 	if n, waits := spec.CanaryInstances(); waits && o.upgrading() {
 		wanted = min(wanted, int(n))
 	}
-	if o.ready() >= wanted {
+	if ready >= wanted {
 		return time.Time{}
 	}
 	return since.Add(patience)

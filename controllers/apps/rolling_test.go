@@ -108,6 +108,25 @@ var _ = Describe("The rollout of an App", func() {
 			}
 		}
 		Eventually(func(g Gomega) { g.Expect(get(ctx, g, app).Status.InstancesUpToDate).To(BeEquivalentTo(2)) }).Should(Succeed())
+
+		By("failing again, and being mended")
+		Eventually(func(g Gomega) {
+			g.Expect(reason(ctx, g, v1alpha1.ConditionStalled)).To(Equal(v1alpha1.ReasonProgressDeadlineExceeded))
+		}).Should(Succeed())
+		apps, err := k8s.Watch(ctx, &v1alpha1.AppList{}, client.InNamespace(app.Namespace))
+		Expect(err).NotTo(HaveOccurred())
+		defer apps.Stop()
+		mended := change(ctx, app, func(s *v1alpha1.AppSpec) { s.Env = nil })
+		for e := range apps.ResultChan() {
+			is, _ := e.Object.(*v1alpha1.App)
+			if is.Status.ObservedGeneration < mended {
+				continue
+			}
+			Expect(condition(is, v1alpha1.ConditionStalled)).To(BeNil(), "who waits for the new version would take the failure of the old for its own")
+			if condition(is, v1alpha1.ConditionReconciling) == nil {
+				break
+			}
+		}
 	})
 
 	It("waits at its canaries, restores old tasks meanwhile, and can be taken back", func(ctx SpecContext) {

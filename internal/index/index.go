@@ -179,7 +179,7 @@ func DependingOn(path string) client.ListOption { return client.MatchingFields{d
 // labels of such.
 func WithMatches() client.ListOption { return client.MatchingFields{matches: "true"} }
 
-// ControlledBy selects the pods, or the claims, that owner controls.
+// ControlledBy selects the pods, claims or budgets that owner controls.
 func ControlledBy(owner client.Object) client.ListOption {
 	return client.MatchingFields{controllerUID: string(owner.GetUID())}
 }
