@@ -280,9 +280,11 @@ var _ = Describe("The rollout of an App", func() {
 			GinkgoHelper()
 			joining := node(i)
 			Expect(k8s.Create(ctx, joining)).To(Succeed())
-			// The API server lets nodes begin as ones that are not ready.
+			// The API server lets nodes begin as ones that are not ready. Patches do
+			// not mind that others write of the node, too.
+			tainted := joining.DeepCopy()
 			joining.Spec.Taints = nil
-			Expect(k8s.Update(ctx, joining)).To(Succeed())
+			Expect(k8s.Patch(ctx, joining, client.MergeFrom(tainted))).To(Succeed())
 		}
 		join(0)
 		join(1)
@@ -310,9 +312,8 @@ var _ = Describe("The rollout of an App", func() {
 
 		By("a cordoned node keeps its task")
 		cordoned := node(2)
-		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(cordoned), cordoned)).To(Succeed())
 		cordoned.Spec.Unschedulable = true
-		Expect(k8s.Update(ctx, cordoned)).To(Succeed())
+		Expect(k8s.Patch(ctx, cordoned, client.MergeFrom(node(2)))).To(Succeed())
 		Consistently(func() []types.UID { return uids(ctx, app) }).Should(HaveLen(3))
 
 		By("until it goes")

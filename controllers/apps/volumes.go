@@ -178,7 +178,9 @@ func (r *Reconciler) grow(ctx context.Context, seen *observed) error {
 			if claim.Annotations[v1alpha1.VolumeAnnotation] != v.Name || claim.Status.Phase != corev1.ClaimBound || claim.DeletionTimestamp != nil || has.Cmp(size) >= 0 {
 				continue
 			}
-			if err := r.Apply.Grow(ctx, claim, size); err != nil {
+			larger := claim.DeepCopy()
+			larger.Spec.Resources.Requests[corev1.ResourceStorage] = size
+			if err := r.Apply.Update(ctx, claim, larger); err != nil {
 				errs = append(errs, refusal(err, "patch claim"))
 			}
 		}

@@ -93,9 +93,10 @@ func (a *Applier) create(ctx context.Context, child any, willDo func(metav1.Obje
 }
 
 // Update writes what differs between an object that was seen and what is to be of
-// it. It fails with a conflict where the object is another one by now.
+// it. It fails with a conflict where somebody changed the object since; that it
+// is gone is no error.
 func (a *Applier) Update(ctx context.Context, seen, wanted client.Object) error {
-	return a.client.Patch(ctx, wanted, client.MergeFromWithOptions(seen, client.MergeFromWithOptimisticLock{}))
+	return client.IgnoreNotFound(a.client.Patch(ctx, wanted, client.MergeFromWithOptions(seen, client.MergeFromWithOptimisticLock{})))
 }
 
 // Each calls do for all of n, many at once, until an error. The first comes

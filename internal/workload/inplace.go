@@ -17,53 +17,42 @@ func InPlace(from, to *v1alpha1.AppSpec) (bool, error) {
 	if len(fields) == 0 {
 		return false, nil
 	}
-	was, is := from.DeepCopy(), to.DeepCopy()
-	was.Default()
-	is.Default()
-	for _, f := range fields {
-		leave(was, f)
-		leave(is, f)
-	}
-	before, err := definition(was)
+	was, err := without(from, fields)
 	if err != nil {
 		return false, err
 	}
-	after, err := definition(is)
+	is, err := without(to, fields)
+	if err != nil {
+		return false, err
+	}
+	before, _, err := Config(was)
+	if err != nil {
+		return false, err
+	}
+	after, _, err := Config(is)
 	return before == after, err
 }
 
-// definition is what of a spec makes its tasks what they are, as JSON.
-func definition(spec *v1alpha1.AppSpec) (string, error) {
-	spec.Instances, spec.Suspend, spec.Rollout, spec.ExecutorResources = nil, nil, nil, nil
+// without is an App of the spec, fields of it left out.
+func without(spec *v1alpha1.AppSpec, fields []v1alpha1.InPlaceField) (*v1alpha1.App, error) {
 	raw, err := json.Marshal(spec)
 	if err != nil {
-		return "", fmt.Errorf("encode configuration: %w", err)
+		return nil, fmt.Errorf("encode configuration: %w", err)
 	}
-	return string(raw), nil
-}
-
-// leave takes a field out of a spec.
-func leave(spec *v1alpha1.AppSpec, f v1alpha1.InPlaceField) {
-	switch f {
-	case v1alpha1.InPlaceLabels:
-		spec.Labels = nil
-	case v1alpha1.InPlaceConstraints:
-		spec.Constraints = nil
-	case v1alpha1.InPlaceAcceptedResourceRoles:
-		spec.AcceptedResourceRoles = nil
-	case v1alpha1.InPlaceUpgradeStrategy:
-		spec.UpgradeStrategy = nil
-	case v1alpha1.InPlaceKillSelection:
-		spec.KillSelection = ""
-	case v1alpha1.InPlaceUnreachableStrategy:
-		spec.UnreachableStrategy = nil
-	case v1alpha1.InPlaceBackoffSeconds:
-		spec.BackoffSeconds = nil
-	case v1alpha1.InPlaceBackoffFactor:
-		spec.BackoffFactor = nil
-	case v1alpha1.InPlaceMaxLaunchDelaySeconds:
-		spec.MaxLaunchDelaySeconds = nil
-	case v1alpha1.InPlaceDependencies:
-		spec.Dependencies = nil
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, fmt.Errorf("decode configuration: %w", err)
 	}
+	for _, f := range fields {
+		delete(members, string(f))
+	}
+	if raw, err = json.Marshal(members); err != nil {
+		return nil, fmt.Errorf("encode configuration: %w", err)
+	}
+	app := &v1alpha1.App{}
+	if err := json.Unmarshal(raw, &app.Spec); err != nil {
+		return nil, fmt.Errorf("decode configuration: %w", err)
+	}
+	app.Spec.Default()
+	return app, nil
 }
