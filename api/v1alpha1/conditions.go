@@ -124,3 +124,12 @@ func (a *App) OnlyProgressed(since *App) bool {
 	}
 	return equality.Semantic.DeepEqual(was, is)
 }
+
+// GetConditions returns the conditions of the VirtualIP.
+func (v *VirtualIP) GetConditions() []metav1.Condition { return v.Status.Conditions }
+
+// SetConditions replaces the conditions of the VirtualIP.
+func (v *VirtualIP) SetConditions(conditions []metav1.Condition) { v.Status.Conditions = conditions }
+
+// SetObservedGeneration says which generation of the spec the status speaks of.
+func (v *VirtualIP) SetObservedGeneration(generation int64) { v.Status.ObservedGeneration = generation }

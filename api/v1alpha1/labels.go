@@ -42,6 +42,16 @@ const (
 	// their names, separated by commas. Behind that of one with a health check
 	// stands ":healthCheck": it is there to run, whatever it ends with.
 	ContainersAnnotation = "kdcos.io/containers"
+	// DiscoveryAnnotation carries, on a pod, how its task is found: a Discovery
+	// as JSON.
+	DiscoveryAnnotation = "kdcos.io/discovery"
+	// VirtualIPLabel carries, on a Service and so on its EndpointSlices, the
+	// name of the VirtualIP that it serves, shortened with a hash where that is
+	// longer than a label value may be.
+	VirtualIPLabel = "kdcos.io/virtual-ip"
+	// VirtualIPPodPrefix and a hash are the label of the pods that are behind
+	// one virtual IP of their namespace.
+	VirtualIPPodPrefix = "vip.kdcos.io/"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"

@@ -24,7 +24,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &App{}, &AppList{})
+	scheme.AddKnownTypes(GroupVersion, &App{}, &AppList{}, &VirtualIP{}, &VirtualIPList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -119,6 +119,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.UpgradeStrategyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VersionInfo"):
 		return &apiv1alpha1.VersionInfoApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VirtualIP"):
+		return &apiv1alpha1.VirtualIPApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VirtualIPBackends"):
+		return &apiv1alpha1.VirtualIPBackendsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VirtualIPPort"):
+		return &apiv1alpha1.VirtualIPPortApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VirtualIPPortStatus"):
+		return &apiv1alpha1.VirtualIPPortStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VirtualIPSpec"):
+		return &apiv1alpha1.VirtualIPSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VirtualIPStatus"):
+		return &apiv1alpha1.VirtualIPStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Volume"):
 		return &apiv1alpha1.VolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VolumeMount"):

@@ -1102,6 +1102,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: source
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.SessionAffinity
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.ShellOrArgv
   map:
     fields:
@@ -1144,6 +1146,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.TransportProtocol
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.UnreachableStrategy
   map:
     fields:
@@ -1172,6 +1176,144 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: lastScalingAt
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIP
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPSpec
+    - name: status
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPStatus
+- name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPBackends
+  map:
+    fields:
+    - name: app
+      type:
+        scalar: string
+    - name: draining
+      type:
+        scalar: numeric
+    - name: notReady
+      type:
+        scalar: numeric
+    - name: ready
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPPort
+  map:
+    fields:
+    - name: port
+      type:
+        scalar: numeric
+    - name: protocol
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.TransportProtocol
+      default: tcp
+    - name: targetPort
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPPortStatus
+  map:
+    fields:
+    - name: backends
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPBackends
+          elementRelationship: atomic
+    - name: port
+      type:
+        scalar: numeric
+    - name: protocol
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.TransportProtocol
+- name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPSpec
+  map:
+    fields:
+    - name: framework
+      type:
+        scalar: string
+    - name: ip
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: ports
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPPort
+          elementRelationship: associative
+          keys:
+          - port
+          - protocol
+    - name: selector
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
+          elementRelationship: separable
+    - name: sessionAffinity
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.SessionAffinity
+    - name: sessionAffinityTimeoutSeconds
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPStatus
+  map:
+    fields:
+    - name: addresses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: apps
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: dnsName
+      type:
+        scalar: string
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: ports
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPPortStatus
+          elementRelationship: associative
+          keys:
+          - port
+          - protocol
+    - name: ready
+      type:
+        scalar: numeric
+    - name: service
       type:
         scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Volume
