@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -164,6 +165,7 @@ func TestRealCluster(t *testing.T) {
 
 	b.checkDescription()
 	b.checkTraffic()
+	b.checkNames()
 	b.checkRepair()
 	b.checkNodes()
 
@@ -227,6 +229,32 @@ func (b *bench) client() *kube.Client {
 		b.Fatal(err)
 	}
 	return client
+}
+
+// checkNames asks the cluster's DNS for the one Service that every cluster has.
+func (b *bench) checkNames() {
+	b.Helper()
+	services := b.client().CoreV1().Services
+	dns, err := services("kube-system").Get(b.Context(), "kube-dns", metav1.GetOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	kubernetes, err := services("default").Get(b.Context(), "kubernetes", metav1.GetOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(dns.Spec.ClusterIP, "53"))
+	}}
+	b.within(20*time.Second, "the cluster's DNS answers", func() error {
+		ctx, cancel := context.WithTimeout(b.Context(), 2*time.Second)
+		defer cancel()
+		addresses, err := resolver.LookupHost(ctx, "kubernetes.default.svc.cluster.local.")
+		if err == nil && !slices.Equal(addresses, []string{kubernetes.Spec.ClusterIP}) {
+			return fmt.Errorf("got %v, want %s", addresses, kubernetes.Spec.ClusterIP)
+		}
+		return err
+	})
 }
 
 // checkTraffic runs a server on one node and asks it from the host and from another node, by Service, pod and host

@@ -5,6 +5,7 @@ package assets
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,11 +35,22 @@ func DefaultDir() (string, error) {
 	return filepath.Join(dir, "kdcos", "localcluster"), nil
 }
 
-// versionKey names the cache of one set of versions.
+// versionKey names the directory of one set of components.
 func versionKey() string {
-	trim := func(version string) string { return strings.TrimPrefix(version, "v") }
-	return fmt.Sprintf("kubernetes-%s_etcd-%s_kwok-%s_metrics-%s_%s-%s",
-		trim(kubernetesVersion), trim(etcdVersion), trim(kwokVersion), trim(metricsServerVersion), runtime.GOOS, runtime.GOARCH)
+	hash := sha256.New()
+	for _, c := range components {
+		fmt.Fprintln(hash, c.file())
+	}
+	return fmt.Sprintf("kubernetes-%s_%x_%s-%s", strings.TrimPrefix(kubernetesVersion, "v"), hash.Sum(nil)[:5], runtime.GOOS, runtime.GOARCH)
+}
+
+// file is the name of the component in the cache: another one for another version.
+func (c component) file() string {
+	name := fmt.Sprintf("%s_%s_%s-%s", c.name, strings.TrimPrefix(c.version, "v"), runtime.GOOS, runtime.GOARCH)
+	if c.source != "" {
+		name += fmt.Sprintf("_%x", sha256.Sum256([]byte(c.source)))[:11]
+	}
+	return name
 }
 
 func exists(path string) bool {

@@ -26,27 +26,32 @@ func buildable() []component {
 	return all
 }
 
-// Kubernetes returns the directory that holds the Kubernetes programs, etcd and kwok, and builds what is missing.
+// Kubernetes returns the directory that holds the Kubernetes programs, etcd, kwok and what else clusters run, and builds
+// what is missing.
 func (c Cache) Kubernetes(ctx context.Context) (string, error) {
-	root := filepath.Join(c.Dir, versionKey())
-	bin := filepath.Join(root, "bin")
+	bin := filepath.Join(c.Dir, versionKey())
 	if len(missing(bin)) == 0 {
 		return bin, nil
 	}
-	err := c.locked(ctx, root, func() error {
-		todo := missing(bin)
-		if len(todo) > 0 {
-			c.Say("building %d programs into %s; this takes minutes, once", len(todo), bin)
+	programs := filepath.Join(c.Dir, "programs")
+	for _, dir := range []string{bin, programs} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", fmt.Errorf("make the cache: %w", err)
 		}
+	}
+	// Sets of components share what is the same in them.
+	return bin, c.locked(ctx, programs, func() error {
+		todo := missing(bin)
 		for i, component := range todo {
-			title := fmt.Sprintf("%s (%d of %d)", component.name, i+1, len(todo))
-			if err := c.build(ctx, root, component, title); err != nil {
+			if err := c.build(ctx, programs, component, fmt.Sprintf("%s (%d of %d)", component.name, i+1, len(todo))); err != nil {
 				return err
+			}
+			if err := os.Link(filepath.Join(programs, component.file()), filepath.Join(bin, component.name)); err != nil {
+				return fmt.Errorf("build %s: %w", component.name, err)
 			}
 		}
 		return nil
 	})
-	return bin, err
 }
 
 func missing(bin string) []component {
@@ -59,11 +64,15 @@ func missing(bin string) []component {
 	return todo
 }
 
-func (c Cache) build(ctx context.Context, root string, what component, title string) error {
-	src := filepath.Join(root, "src", filepath.Base(filepath.Dir(what.module))+"-"+filepath.Base(what.module))
-	log := filepath.Join(root, "logs", what.name+".log")
-	out := filepath.Join(root, "bin", what.name)
-	for _, dir := range []string{src, filepath.Dir(log), filepath.Dir(out)} {
+// build makes the program of a component in the directory, unless it is there.
+func (c Cache) build(ctx context.Context, programs string, what component, title string) error {
+	out := filepath.Join(programs, what.file())
+	if exists(out) {
+		return nil
+	}
+	src := filepath.Join(c.Dir, "src", filepath.Base(filepath.Dir(what.module))+"-"+filepath.Base(what.module))
+	log := filepath.Join(c.Dir, "logs", what.name+".log")
+	for _, dir := range []string{src, filepath.Dir(log)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("build %s: %w", what.name, err)
 		}
@@ -76,7 +85,7 @@ func (c Cache) build(ctx context.Context, root string, what component, title str
 		c.Say("building %s, %s, log %s", title, time.Since(start).Round(time.Second), log)
 	})
 	defer stop()
-	c.Say("building %s, log %s", title, log)
+	c.Say("building %s into %s, once; log %s", title, programs, log)
 	if err := writeModule(ctx, src, log, what); err != nil {
 		return fmt.Errorf("build %s: %w; see %s", what.name, err, log)
 	}
@@ -123,6 +132,11 @@ func linkerFlags(what component) string {
 // writeModule makes the throw-away module that the component is built from. It is rewritten only when it differs, so
 // that checksums which were fetched once are kept.
 func writeModule(ctx context.Context, src, log string, what component) error {
+	if what.source != "" {
+		if err := os.WriteFile(filepath.Join(src, "main.go"), []byte(what.source), 0o644); err != nil {
+			return err
+		}
+	}
 	file := filepath.Join(src, "go.mod")
 	content := moduleFile(what, nil)
 	marker := filepath.Join(src, "version")

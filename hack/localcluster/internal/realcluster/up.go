@@ -18,6 +18,7 @@ import (
 
 	"github.com/kdcos/kdcos/hack/localcluster/internal/atomicfile"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/cluster"
+	"github.com/kdcos/kdcos/hack/localcluster/internal/clusterdns"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/controlplane"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/image"
 	"github.com/kdcos/kdcos/hack/localcluster/internal/kube"
@@ -49,7 +50,7 @@ func (p *Provider) Up(ctx context.Context, nodes []cluster.Node) error {
 	defer watch.stop()
 	watch.add(s.machine(controlPlaneName), controlPlane)
 
-	pause, err := s.pauseArchive(programs)
+	archives, err := s.archives(programs)
 	if err != nil {
 		return err
 	}
@@ -73,12 +74,16 @@ func (p *Provider) Up(ctx context.Context, nodes []cluster.Node) error {
 	}
 	var group errgroup.Group
 	for i, n := range nodes {
-		group.Go(func() error { return s.furnish(ctx, client, n, running[i], programs, pause) })
+		group.Go(func() error { return s.furnish(ctx, client, n, running[i], programs, archives) })
 	}
 	if err := group.Wait(); err != nil {
 		return watch.explain(err)
 	}
-	return watch.explain(s.waitForNodes(ctx, client, nodes))
+	if err := s.waitForNodes(ctx, client, nodes); err != nil {
+		return watch.explain(err)
+	}
+	// Now that all nodes are there, its pods spread over them.
+	return clusterdns.Ensure(ctx, s.State.Kubeconfig(), s.plan.ClusterDNS())
 }
 
 // foundation decides on addresses, starts the control plane and connects the host to it.
@@ -287,22 +292,24 @@ func (s *session) waitForAPI(ctx context.Context) (*kube.Client, error) {
 	return client, nil
 }
 
-// furnish brings a booted node the pause image, its labels and its taint.
-func (s *session) furnish(ctx context.Context, client *kube.Client, n cluster.Node, running machine.Running, programs programs, pause string) error {
+// furnish brings a booted node the images that all have, its labels and its taint.
+func (s *session) furnish(ctx context.Context, client *kube.Client, n cluster.Node, running machine.Running, programs programs, archives []string) error {
 	ctx, cancel := context.WithTimeout(ctx, nodePatience)
 	defer cancel()
 	runtime := s.runtime(running, programs.box)
 	if err := runtime.WaitReady(ctx); err != nil {
 		return s.logHint(fmt.Errorf("%s: %w", n.Name, err), "containerd-"+n.Name+".log")
 	}
-	contents, err := image.Inspect(pause)
-	if err != nil {
-		return err
+	for _, archive := range archives {
+		contents, err := image.Inspect(archive)
+		if err != nil {
+			return err
+		}
+		if _, err := runtime.Load(ctx, archive, contents); err != nil {
+			return s.logHint(fmt.Errorf("%s: %w", n.Name, err), "containerd-"+n.Name+".log")
+		}
 	}
-	if _, err := runtime.Load(ctx, pause, contents); err != nil {
-		return s.logHint(fmt.Errorf("%s: %w", n.Name, err), "containerd-"+n.Name+".log")
-	}
-	err = client.Describe(ctx, n, s.plan.PodsOf(n.Number).String())
+	err := client.Describe(ctx, n, s.plan.PodsOf(n.Number).String())
 	return s.logHint(err, "kubelet-"+n.Name+".log")
 }
 
@@ -370,18 +377,18 @@ func (s *session) waitForServices(ctx context.Context, name, service string) (st
 	}
 }
 
-// pauseArchive builds the pause image.
-func (s *session) pauseArchive(programs programs) (string, error) {
-	file := filepath.Join(s.State.Cluster(), "pause.tar")
-	_, err := image.WriteArchive(file, image.Spec{
+// archives are the images that every node has, built anew: pause and the cluster's DNS.
+func (s *session) archives(programs programs) ([]string, error) {
+	pause, dns := filepath.Join(s.State.Cluster(), "pause.tar"), filepath.Join(s.State.Cluster(), "coredns.tar")
+	_, err := image.WriteArchive(pause, image.Spec{
 		References: []string{pauseImage},
 		Binaries:   []string{filepath.Join(programs.tools, "pause")},
 		User:       "65535:65535",
 	})
 	if err != nil {
-		return "", fmt.Errorf("make the pause image: %w", err)
+		return nil, fmt.Errorf("make the pause image: %w", err)
 	}
-	return file, nil
+	return []string{pause, dns}, clusterdns.Archive(dns, programs.bin)
 }
 
 // causeOf prefers the reason why the context ended, such as a machine that died, over the mere fact.
