@@ -41,6 +41,12 @@ type Settings struct {
 	// their dvdi/driver.
 	StorageClasses map[v1alpha1.PersistentVolumeType]string
 	DriverClasses  map[string]string
+	// DNSServers are the addresses, at most three, that tasks ask for names in
+	// place of the cluster's DNS.
+	DNSServers []string
+	// DNSSearches are the domains, at most 29 beside the cluster's own, that names
+	// are looked for in, where the flags of an app name none.
+	DNSSearches []string
 	// HomeRegion is the region of Apps whose constraints name no region and no
 	// zone; empty lets them run in any.
 	HomeRegion string

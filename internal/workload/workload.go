@@ -77,8 +77,9 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	}
 	where.constrain(spec)
 	if app.Spec.OnHostNetwork() {
-		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
+		spec.WithHostNetwork(true)
 	}
+	addDNS(spec, app, settings)
 	spec.WithReadinessGates(readinessGates(checks)...)
 	annotations, err := annotations(app, slot, checks)
 	if err != nil {

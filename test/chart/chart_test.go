@@ -33,7 +33,7 @@ var variants = map[string][]string{
 	"default": nil,
 	"everything": {
 		"replicas=3", "metrics.serviceMonitor.enabled=true", "image.digest=sha256:" + strings.Repeat("0", 64),
-		"priorityClassName=system-cluster-critical", "manager.extraArgs={--zap-stacktrace-level=panic}", "manager.homeRegion=eu-1",
+		"priorityClassName=system-cluster-critical", "manager.extraArgs={--zap-stacktrace-level=panic}", "manager.homeRegion=eu-1", "manager.dnsServers={192.0.2.53}", "manager.dnsSearches={marathon.mesos}",
 		"manager.storageClasses.mount=local-disks", "manager.driverStorageClasses.rexray=ebs",
 		"image.pullSecrets[0].name=pull", "nodeSelector.a=b", "podLabels.team=a", "podAnnotations.a=b",
 	},
@@ -281,7 +281,7 @@ func TestNames(t *testing.T) {
 
 func TestSchemaRefuses(t *testing.T) {
 	for _, value := range []string{
-		"replica=2", "image.pullPolicy=Sometimes", "image.digest=abc", "manager.rootNamespace=Not_A_Name", "manager.homeRegion=-", "manager.storageClasses.tape=x",
+		"replica=2", "image.pullPolicy=Sometimes", "image.digest=abc", "manager.rootNamespace=Not_A_Name", "manager.homeRegion=-", "manager.dnsServers={a,b,c,d}", "manager.storageClasses.tape=x",
 		"manager.hostPorts=20000", "manager.servicePorts=all", "manager.taskLaunchTimeout=5", "manager.workers=0", "metrics.port=70000", "serviceAccount.create=false",
 	} {
 		if out, err := template("kdcos", value); err == nil {
