@@ -18,7 +18,7 @@ COPY internal internal
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -buildvcs=false -trimpath -ldflags="-s -w" -o /out/ ./cmd/manager ./cmd/fetcher
+    go build -buildvcs=false -trimpath -ldflags="-s -w" -o /out/ ./cmd/manager ./cmd/fetcher ./cmd/stubdomains
 
 FROM ${BASE_IMAGE}
 COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

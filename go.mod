@@ -3,6 +3,7 @@ module github.com/kdcos/kdcos
 go 1.26.0
 
 require (
+	github.com/coredns/caddy v1.1.4
 	github.com/go-logr/logr v1.4.3
 	github.com/google/go-cmp v0.7.0
 	github.com/onsi/ginkgo/v2 v2.34.0

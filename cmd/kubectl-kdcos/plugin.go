@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/kubectl/pkg/cmd/options"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
@@ -36,6 +37,8 @@ type plugin struct {
 	now           func() time.Time
 	// connect makes the client; tests put a fake in its place.
 	connect func() (client.Client, error)
+	// core makes a client of the kinds that every cluster has.
+	core func() (corev1client.CoreV1Interface, error)
 }
 
 func newPlugin(streams genericiooptions.IOStreams) *plugin {
@@ -44,7 +47,7 @@ func newPlugin(streams genericiooptions.IOStreams) *plugin {
 		flags:     genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag(),
 		now:       time.Now,
 	}
-	p.connect = p.dial
+	p.connect, p.core = p.dial, p.dialCore
 	return p
 }
 
@@ -76,7 +79,7 @@ func newRootCommand(p *plugin) *cobra.Command {
 	groups := templates.CommandGroups{
 		{Message: "Marathon Apps In:", Commands: []*cobra.Command{newConvertCommand(p), newApplyCommand(p)}},
 		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
-		{Message: "Settings:", Commands: []*cobra.Command{newCompletionCommand(p)}},
+		{Message: "Settings:", Commands: []*cobra.Command{newStubDomainsCommand(p), newCompletionCommand(p)}},
 	}
 	groups.Add(root)
 	root.AddCommand(options.NewCmdOptions(p.Out))
