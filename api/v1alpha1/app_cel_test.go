@@ -67,6 +67,11 @@ var appRules = map[string][]ruleCase{
 		{"container: {type: MESOS, docker: {image: x}, linuxInfo: {seccomp: {}}}", "seccomp is either a profileName or unconfined"},
 		{"container: {type: MESOS, docker: {image: x}, linuxInfo: {seccomp: {profileName: p, unconfined: true}}}", "seccomp is either a profileName or unconfined"},
 	},
+	"rollout": {
+		{"cmd: sleep 9, rollout: {progressDeadlineSeconds: 60}", ""},
+		{"cmd: sleep 9, rollout: {progressDeadlineSeconds: 60, onFailure: Rollback}", ""},
+		{"cmd: sleep 9, rollout: {onFailure: Rollback}", "onFailure needs progressDeadlineSeconds"},
+	},
 	"networks": {
 		{"cmd: sleep 9, networks: [{mode: host}]", ""},
 		{bridged + image, ""},

@@ -49,6 +49,7 @@ func InPlaceFields() []InPlaceField {
 
 // Rollout says how kdcos goes from one configuration to the next, beyond what
 // Marathon knew. To change it is no new version, and restarts no task.
+// +kubebuilder:validation:XValidation:rule="!has(self.onFailure) || has(self.progressDeadlineSeconds)",message="onFailure needs progressDeadlineSeconds: without it, no upgrade counts as failed"
 type Rollout struct {
 	// paused holds an upgrade where it is. Tasks of both configurations are
 	// kept up as they are; to scale the App changes the number of the old ones.

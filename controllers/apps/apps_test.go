@@ -93,8 +93,7 @@ var _ = Describe("An App", func() {
 
 		By("restarting")
 		before = uids(ctx, app)
-		app.Annotations = map[string]string{v1alpha1.RestartedAtAnnotation: "2026-01-01T00:00:00Z"}
-		Expect(k8s.Update(ctx, app)).To(Succeed())
+		restart(ctx, app)
 		Eventually(func() []types.UID { return uids(ctx, app) }).ShouldNot(ContainElements(before))
 		Eventually(func() int { return len(versions(ctx, app)) }).Should(Equal(2))
 		eventuallyReady(ctx, app)
@@ -285,8 +284,9 @@ var _ = Describe("An App", func() {
 		Expect(k8s.List(ctx, &pods, client.InNamespace(app.Namespace))).To(Succeed())
 		gone, evicted := &pods.Items[0], &pods.Items[1]
 		Expect(k8s.Delete(ctx, gone)).To(Succeed())
+		was := evicted.DeepCopy()
 		evicted.Status.Phase, evicted.Status.Reason = corev1.PodFailed, "Evicted"
-		Expect(k8s.Status().Update(ctx, evicted)).To(Succeed())
+		Expect(k8s.Status().Patch(ctx, evicted, client.MergeFrom(was))).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(uids(ctx, app)).NotTo(ContainElements(gone.UID, evicted.UID))
 			g.Expect(uids(ctx, app)).To(HaveLen(3))
@@ -362,6 +362,15 @@ func scale(ctx SpecContext, app *v1alpha1.App, replicas int32) {
 	Expect(k8s.SubResource("scale").Update(ctx, app, client.WithSubResourceBody(&autoscalingv1.Scale{
 		Spec: autoscalingv1.ScaleSpec{Replicas: replicas},
 	}))).To(Succeed())
+}
+
+// restart asks for all tasks of the App to be replaced.
+func restart(ctx SpecContext, app *v1alpha1.App) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		get(ctx, g, app).Annotations = map[string]string{v1alpha1.RestartedAtAnnotation: "2026-01-01T00:00:00Z"}
+		g.Expect(k8s.Update(ctx, app)).To(Succeed())
+	}).Should(Succeed())
 }
 
 // change edits the spec and returns the generation that makes.

@@ -93,7 +93,7 @@ func (o *observed) covers(budget policyv1.PodDisruptionBudget) bool {
 // appsBudgeted are the Apps that a budget is of, or may stand in the way of.
 func (r *Reconciler) appsBudgeted(ctx context.Context, budget client.Object) []reconcile.Request {
 	if owner := metav1.GetControllerOfNoCopy(budget); owner != nil {
-		if owner.Kind != "App" {
+		if owner.Kind != "App" || owner.APIVersion != v1alpha1.GroupVersion.String() {
 			return nil
 		}
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: budget.GetNamespace(), Name: owner.Name}}}

@@ -214,10 +214,11 @@ var _ = Describe("The rollout of an App", func() {
 
 		By("a restart and a label at once")
 		before = uids(ctx, app)
-		get(ctx, Default, app)
-		app.Annotations = map[string]string{v1alpha1.RestartedAtAnnotation: "2026-01-01T00:00:00Z"}
-		app.Spec.Labels = map[string]v1alpha1.LabelValue{"a": "b"}
-		Expect(k8s.Update(ctx, app)).To(Succeed())
+		Eventually(func(g Gomega) {
+			get(ctx, g, app).Annotations = map[string]string{v1alpha1.RestartedAtAnnotation: "2026-01-01T00:00:00Z"}
+			app.Spec.Labels = map[string]v1alpha1.LabelValue{"a": "b"}
+			g.Expect(k8s.Update(ctx, app)).To(Succeed())
+		}).Should(Succeed())
 		Eventually(func(g Gomega) {
 			for _, uid := range uids(ctx, app) {
 				g.Expect(before).NotTo(ContainElement(uid))

@@ -63,6 +63,7 @@ func checkBounds(a *App, opts Options, p *problems) {
 	if r := a.Rollout; r != nil {
 		b.number("/rollout/canaryInstances", float64(ptr.Deref(r.CanaryInstances, 0)), 0, 100000)
 		b.number("/rollout/progressDeadlineSeconds", float64(ptr.Deref(r.ProgressDeadlineSeconds, 1)), 1, boundSeconds)
+		b.check(r.OnFailure == nil || r.ProgressDeadlineSeconds != nil, "/rollout/onFailure", "it needs progressDeadlineSeconds: without it, no upgrade counts as failed")
 	}
 	b.number("/unreachableStrategy/inactiveAfterSeconds", float64(a.UnreachableStrategy.InactiveAfterSeconds), 0, boundYear)
 	b.number("/unreachableStrategy/expungeAfterSeconds", float64(a.UnreachableStrategy.ExpungeAfterSeconds), 0, boundYear)

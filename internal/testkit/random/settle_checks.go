@@ -154,6 +154,9 @@ func (g *generator) settleStrategies(s *v1alpha1.AppSpec) {
 	if (resident || dvdi) && s.UpgradeStrategy != nil {
 		s.UpgradeStrategy.MaximumOverCapacity = ptr.To(0.0)
 	}
+	if r := s.Rollout; r != nil && r.ProgressDeadlineSeconds == nil {
+		r.OnFailure = nil
+	}
 	u := s.UnreachableStrategy
 	switch {
 	case u == nil:
