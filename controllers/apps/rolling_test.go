@@ -4,8 +4,10 @@
 package apps_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -113,9 +115,12 @@ var _ = Describe("The rollout of an App", func() {
 		Eventually(func(g Gomega) {
 			g.Expect(reason(ctx, g, v1alpha1.ConditionStalled)).To(Equal(v1alpha1.ReasonProgressDeadlineExceeded))
 		}).Should(Succeed())
-		apps, err := k8s.Watch(ctx, &v1alpha1.AppList{}, client.InNamespace(app.Namespace))
+		watching, stop := context.WithTimeout(ctx, time.Minute)
+		defer stop()
+		apps, err := k8s.Watch(watching, &v1alpha1.AppList{}, client.InNamespace(app.Namespace))
 		Expect(err).NotTo(HaveOccurred())
 		defer apps.Stop()
+		settled := false
 		mended := change(ctx, app, func(s *v1alpha1.AppSpec) { s.Env = nil })
 		for e := range apps.ResultChan() {
 			is, _ := e.Object.(*v1alpha1.App)
@@ -124,9 +129,11 @@ var _ = Describe("The rollout of an App", func() {
 			}
 			Expect(condition(is, v1alpha1.ConditionStalled)).To(BeNil(), "who waits for the new version would take the failure of the old for its own")
 			if condition(is, v1alpha1.ConditionReconciling) == nil {
+				settled = true
 				break
 			}
 		}
+		Expect(settled).To(BeTrue(), "the upgrade did not end")
 	})
 
 	It("waits at its canaries, restores old tasks meanwhile, and can be taken back", func(ctx SpecContext) {
