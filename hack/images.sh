@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 mkdir -p .local/images
 
 # kdcos, under a tag that is its content: changed code rolls out, unchanged code does not.
-tag=$(cat .local/bin/manager .local/bin/fetcher | sha256sum | cut -c1-12)
+tag=$(cat .local/bin/manager .local/bin/fetcher .local/bin/dns | sha256sum | cut -c1-12)
 localcluster image --name "kdcos/kdcos:$tag" --out .local/images/kdcos.tar \
-  --binary .local/bin/manager --binary .local/bin/fetcher --port 8443 --port 8081 >/dev/null
+  --binary .local/bin/manager --binary .local/bin/fetcher --binary .local/bin/dns --port 8443 --port 8081 >/dev/null
 echo "$tag" >.local/images/kdcos.tag
 
 # The test server, under the names that samples and tests ask for, since a

@@ -7,6 +7,9 @@ import "strings"
 
 // Zones tells which names are ours, and which are other names of the same.
 type Zones struct {
+	// ClusterID is the name of the cluster in dcos.directory, "" if it has none.
+	ClusterID string
+
 	apexes  []string
 	aliases []alias
 	fixed   map[string]bool
@@ -23,6 +26,7 @@ type alias struct {
 // NewZones are those of the cluster with the id, which may be "".
 func NewZones(clusterID string) *Zones {
 	z := &Zones{
+		ClusterID: strings.ToLower(clusterID),
 		apexes: []string{"mesos", "thisdcos.directory", "thisdcos.global", "zk", "spartan", "localhost"},
 		fixed:  map[string]bool{},
 	}
@@ -31,7 +35,7 @@ func NewZones(clusterID string) *Zones {
 	z.add("dclb.thisdcos.global", "l4lb.thisdcos.directory")
 	parents := []string{"thisdcos.global"}
 	if clusterID != "" {
-		own := strings.ToLower(clusterID) + ".dcos.directory"
+		own := z.ClusterID + ".dcos.directory"
 		parents = append(parents, own)
 		z.apexes = append(z.apexes, own)
 	}
