@@ -10,7 +10,8 @@ ARG BASE_IMAGE=scratch
 FROM --platform=${BUILDPLATFORM} ${BUILDER_IMAGE} AS builder
 WORKDIR /src
 COPY go.mod go.sum ./
-RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY cmd/dns/go.mod cmd/dns/go.sum cmd/dns/
+RUN --mount=type=cache,target=/go/pkg/mod go mod download && go -C cmd/dns mod download
 COPY api api
 COPY cmd cmd
 COPY controllers controllers
@@ -18,7 +19,9 @@ COPY internal internal
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -buildvcs=false -trimpath -ldflags="-s -w" -o /out/ ./cmd/manager ./cmd/fetcher ./cmd/stubdomains
+    go build -buildvcs=false -trimpath -ldflags="-s -w" -o /out/ ./cmd/manager ./cmd/fetcher ./cmd/stubdomains && \
+    CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
+    go build -C cmd/dns -buildvcs=false -trimpath -ldflags="-s -w" -o /out/dns .
 
 FROM ${BASE_IMAGE}
 COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -43,7 +43,7 @@ generate: $(BIN)/controller-gen ## Generate code, definitions, roles and the cha
 	rm -rf charts/kdcos/files && mkdir -p charts/kdcos/files/{crds,policy}
 	cp config/crd/*.yaml charts/kdcos/files/crds/
 	cp config/policy/*.yaml charts/kdcos/files/policy/
-	cp config/rbac/role.yaml charts/kdcos/files/
+	cp config/rbac/role.yaml config/rbac/dns_role.yaml charts/kdcos/files/
 
 fmt: $(BIN)/golangci-lint ## Format the code
 	golangci-lint fmt ./...
@@ -51,14 +51,17 @@ fmt: $(BIN)/golangci-lint ## Format the code
 lint: $(LINT_TOOLS) ## Run the linters
 	golangci-lint run ./...
 	cd hack/localcluster && golangci-lint run --config ../../.golangci.yml ./...
+	cd cmd/dns && golangci-lint run --config ../../.golangci.yml ./...
 	helm lint --strict --quiet --kube-version 1.36.0 charts/kdcos
 	if command -v shellcheck >/dev/null; then shellcheck hack/*.sh .ci/run; else echo "no shellcheck here: scripts are not linted"; fi
 
 build: ## Build the programs into .local/bin
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/ ./cmd/...
+	CGO_ENABLED=0 go build -C cmd/dns -trimpath -ldflags="-s -w" -o $(CURDIR)/$(BIN)/dns .
 
 vuln: $(BIN)/govulncheck ## Look for known vulnerabilities (asks the Go vulnerability database)
 	govulncheck ./...
+	govulncheck -C cmd/dns ./...
 
 ##@ Tests
 

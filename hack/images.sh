@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 mkdir -p .local/images
 
 # kdcos, under a tag that is its content: changed code rolls out, unchanged code does not.
-tag=$(cat .local/bin/manager .local/bin/fetcher .local/bin/stubdomains | sha256sum | cut -c1-12)
-localcluster image --name "kdcos/kdcos:$tag" --out .local/images/kdcos.tar \
-  --binary .local/bin/manager --binary .local/bin/fetcher --binary .local/bin/stubdomains --port 8443 --port 8081 >/dev/null
+tag=$(cat .local/bin/manager .local/bin/fetcher .local/bin/dns .local/bin/stubdomains | sha256sum | cut -c1-12)
+localcluster image --name "kdcos/kdcos:$tag" --out .local/images/kdcos.tar --binary .local/bin/manager --binary .local/bin/fetcher \
+  --binary .local/bin/dns --binary .local/bin/stubdomains --port 8443 --port 8081 >/dev/null
 echo "$tag" >.local/images/kdcos.tag
 
 # The test server, under the names that samples and tests ask for, since a

@@ -37,6 +37,8 @@ test_unit() {
   # But for this, which holds docs/compat/marathon.md to what is tested there.
   # shellcheck disable=SC2086
   run go test ${TESTFLAGS:-} -run '^TestTable$' ./test/conformance
+  # shellcheck disable=SC2086
+  run go -C cmd/dns test ${TESTFLAGS:-} ./...
 }
 
 test_localcluster() {
@@ -51,7 +53,7 @@ test_localcluster() {
 test_fuzz() {
   local file target
   while IFS=: read -r file target; do
-    run go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-1000x}" "./$(dirname "$file")"
+    run go -C "$(dirname "$file")" test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-1000x}" .
   done < <(git grep --untracked -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' ':!hack' | sed 's/func //')
 }
 

@@ -16,6 +16,7 @@ before=$(state)
 make --no-print-directory generate fmt
 go mod tidy
 go -C hack/localcluster mod tidy
+go -C cmd/dns mod tidy
 if [ "$(state)" != "$before" ]; then
   failed=1
   echo "verify: these were out of date; commit what make verify made of them:"

@@ -15,8 +15,11 @@ type Discovery struct {
 	// Framework that the task is of, such as marathon.
 	Framework string `json:"framework"`
 	// TaskID is the Marathon id of the task at its first start, without the
-	// pod's UID: the UID stands where it holds "%s".
+	// pod's UID: the UID stands where it holds "%s". In a pod with several
+	// containers each is a task, and its name stands where it holds "%c".
 	TaskID string `json:"taskId"`
+	// Containers of a pod that has several, by name.
+	Containers []string `json:"containers,omitempty"`
 	// Ports of the task, in the order of the app.
 	Ports []DiscoveryPort `json:"ports,omitempty"`
 }
@@ -33,4 +36,12 @@ type DiscoveryPort struct {
 	Protocol TransportProtocol `json:"protocol"`
 	// HostPort is the port on the node where there is one, and 0 elsewhere.
 	HostPort int32 `json:"hostPort,omitempty"`
+	// Container that listens, in a pod with several.
+	Container string `json:"container,omitempty"`
 }
+
+// FrameworkMarathon is the framework that the tasks of Apps are of.
+const FrameworkMarathon = "marathon"
+
+// TaskContainer is the name of the container of a task that has one.
+const TaskContainer = "app"

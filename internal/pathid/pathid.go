@@ -126,3 +126,12 @@ func Parent(id string) string {
 func Safe(id string) string {
 	return strings.Join(Segments(id), "_")
 }
+
+// Reversed returns the id as it names tasks, their DNS names above all: the
+// segments from the last to the first, joined by dots, api.web.prod for
+// /prod/web/api.
+func Reversed(id string) string {
+	segments := Segments(id)
+	slices.Reverse(segments)
+	return strings.Join(segments, ".")
+}

@@ -29,7 +29,7 @@ import (
 )
 
 // ContainerName is the name of the container that runs a task.
-const ContainerName = "app"
+const ContainerName = v1alpha1.TaskContainer
 
 // Slot is one instance to be.
 type Slot struct {
@@ -83,6 +83,9 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	spec.WithReadinessGates(readinessGates(checks)...)
 	annotations, err := annotations(app, slot, checks)
 	if err != nil {
+		return nil, err
+	}
+	if annotations[v1alpha1.DiscoveryAnnotation], err = discovery(app, settings, tasks); err != nil {
 		return nil, err
 	}
 	labels := Labels(app)

@@ -42,3 +42,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* What selects the DNS server's pods; it never changes. */}}
+{{- define "kdcos.dns.selector" -}}
+app.kubernetes.io/name: kdcos
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: dns
+{{- end -}}
+
+{{- define "kdcos.dns.labels" -}}
+{{ include "kdcos.dns.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
