@@ -17,7 +17,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.ip) || !has(self.framework)",message="framework is a part of the DNS name, which only a named VIP has"
 // +kubebuilder:validation:XValidation:rule="has(self.selector) == has(self.ports)",message="selector and ports belong together: pods that are not chosen by a VIP label of their App are chosen by both"
 // +kubebuilder:validation:XValidation:rule="!has(self.sessionAffinityTimeoutSeconds) || (has(self.sessionAffinity) && self.sessionAffinity == 'ClientIP')",message="sessionAffinityTimeoutSeconds needs the sessionAffinity ClientIP"
-// +kubebuilder:validation:XValidation:rule="oldSelf.?name == self.?name && oldSelf.?ip == self.?ip && oldSelf.?framework == self.?framework",message="name, framework and ip can't be changed: make a new VirtualIP"
+// +kubebuilder:validation:XValidation:rule="has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name) && has(self.framework) == has(oldSelf.framework) && (!has(self.framework) || self.framework == oldSelf.framework) && has(self.ip) == has(oldSelf.ip) && (!has(self.ip) || self.ip == oldSelf.ip)",message="name, framework and ip can't be changed: make a new VirtualIP"
 type VirtualIPSpec struct {
 	// name of a named VIP, as VIP labels give it, such as /shop/web. Its
 	// DNS name is the name without slashes, framework, and
@@ -100,6 +100,7 @@ type VirtualIPPort struct {
 	Protocol TransportProtocol `json:"protocol,omitempty"`
 	// targetPort is the number or the name of the pods' port. Without it, port.
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : size(self) >= 1 && size(self) <= 15",message="targetPort is a port, 1 to 65535, or the name of one"
 	// +optional
 	TargetPort *intstr.IntOrString `json:"targetPort,omitempty"`
