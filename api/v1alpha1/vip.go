@@ -55,6 +55,15 @@ func (v VIP) PortName() string {
 // VIPPodLabel is the label of the pods behind the address of a key.
 func VIPPodLabel(key string) string { return VirtualIPPodPrefix + shortHash(key) }
 
+// VirtualIPLabelValue is the value of VirtualIPLabel for a VirtualIP of a name.
+func VirtualIPLabelValue(name string) string {
+	const most, kept = 63, 52
+	if len(name) <= most {
+		return name
+	}
+	return strings.TrimRight(name[:kept], "-.") + "-" + shortHash(name)
+}
+
 func shortHash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:5])
