@@ -225,7 +225,9 @@ func WithVIP(key string) client.ListOption { return client.MatchingFields{vipKey
 
 // WithVirtualIPLabel selects the VirtualIPs of a value of VirtualIPLabel, and the
 // slices of endpoints behind them.
-func WithVirtualIPLabel(value string) client.ListOption { return client.MatchingFields{vipLabel: value} }
+func WithVirtualIPLabel(value string) client.ListOption {
+	return client.MatchingFields{vipLabel: value}
+}
 
 // WithDNSLabel selects the Apps whose tasks are found by a DNS label.
 func WithDNSLabel(label string) client.ListOption { return client.MatchingFields{dnsLabel: label} }

@@ -6,6 +6,7 @@ package vip
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/utils/ptr"
@@ -86,8 +87,13 @@ func Tasks(found []discoveryv1.EndpointSlice, family discoveryv1.AddressType) v1
 			continue
 		}
 		for _, e := range found[i].Endpoints {
-			if len(e.Addresses) > 0 && !seen[e.Addresses[0]] {
-				seen[e.Addresses[0]] = true
+			name := strings.Join(e.Addresses, ",")
+			if e.TargetRef != nil {
+				// Tasks on the network of a node have one address.
+				name = e.TargetRef.Name
+			}
+			if !seen[name] {
+				seen[name] = true
 				endpoints = append(endpoints, e)
 			}
 		}
