@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,7 +24,9 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers/apps"
 	"github.com/kdcos/kdcos/controllers/nodepools"
+	"github.com/kdcos/kdcos/controllers/virtualips"
 	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/pathid"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -48,11 +51,16 @@ func Scheme() (*runtime.Scheme, error) {
 }
 
 // CacheOptions keep what is cached small: of all pods and claims only those of
-// Apps, and of those and of nodes only what is looked at.
+// Apps, of Services and their slices those of VirtualIPs, and of those and of
+// nodes only what is looked at.
 func CacheOptions() (cache.Options, error) {
 	ours, err := labels.NewRequirement(v1alpha1.AppLabel, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("select what is of Apps: %w", err)
+	}
+	vips, err := labels.NewRequirement(v1alpha1.VirtualIPLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select what is of VirtualIPs: %w", err)
 	}
 	return cache.Options{
 		DefaultTransform:            cache.TransformStripManagedFields(),
@@ -61,6 +69,8 @@ func CacheOptions() (cache.Options, error) {
 			&corev1.Pod{}:                   {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
 			&corev1.Node{}:                  {Transform: trimNode},
 			&corev1.PersistentVolumeClaim{}: {Label: labels.NewSelector().Add(*ours), Transform: trimClaim},
+			&corev1.Service{}:               {Label: labels.NewSelector().Add(*vips)},
+			&discoveryv1.EndpointSlice{}:    {Label: labels.NewSelector().Add(*vips), Transform: trimSlice},
 		},
 	}, nil
 }
@@ -89,11 +99,26 @@ func trimClaim(obj any) (any, error) {
 	return obj, nil
 }
 
+// trimSlice drops what no controller reads of the endpoints of a Service.
+func trimSlice(obj any) (any, error) {
+	if slice, ok := obj.(*discoveryv1.EndpointSlice); ok {
+		slice.ManagedFields, slice.Annotations = nil, nil
+		for i := range slice.Endpoints {
+			e := &slice.Endpoints[i]
+			*e = discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: e.Conditions, TargetRef: e.TargetRef}
+			if e.TargetRef != nil {
+				e.TargetRef = &corev1.ObjectReference{Name: e.TargetRef.Name}
+			}
+		}
+	}
+	return obj, nil
+}
+
 // trimNode drops what no controller reads of a node, above all its images.
 func trimNode(obj any) (any, error) {
 	if node, ok := obj.(*corev1.Node); ok {
 		node.ManagedFields, node.Annotations = nil, nil
-		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable}
+		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable, PodCIDRs: node.Spec.PodCIDRs}
 		node.Status = corev1.NodeStatus{
 			Addresses:   node.Status.Addresses,
 			Allocatable: node.Status.Allocatable,
@@ -114,7 +139,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if options.Workers == 0 {
 		options.Workers = 16
 	}
-	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := index.Register(ctx, mgr.GetFieldIndexer(), pathid.Mapping{RootNamespace: options.Workload.RootNamespace}); err != nil {
 		return fmt.Errorf("register indexes: %w", err)
 	}
 	if err := apps.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
@@ -122,6 +147,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := nodepools.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the controller of nodes: %w", err)
+	}
+	if err := virtualips.SetupWithManager(mgr, options.Workers); err != nil {
+		return fmt.Errorf("set up the VirtualIP controller: %w", err)
 	}
 	return nil
 }

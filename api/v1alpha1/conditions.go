@@ -18,6 +18,10 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled says that nothing moves until somebody changes something.
 	ConditionStalled = "Stalled"
+	// ConditionDiscoveryIncomplete says that the tasks of an App, which run, can't
+	// be found by all the names and addresses it asks for. It is there only while
+	// it is true.
+	ConditionDiscoveryIncomplete = "DiscoveryIncomplete"
 )
 
 // Conditions that the manager writes on pods: the results of the checks it
@@ -92,6 +96,18 @@ const (
 	ReasonRefused = "Refused"
 	// ReasonPortsExhausted: the App asks for a service port, and all are in use.
 	ReasonPortsExhausted = "PortsExhausted"
+	// ReasonInvalidVIP: a VIP label of the App can't be read.
+	ReasonInvalidVIP = "InvalidVIP"
+	// ReasonVIPConflict: a VirtualIP of another namespace, or an older one, has the name or the address.
+	ReasonVIPConflict = "VIPConflict"
+	// ReasonAddressNotAllowed: the namespace may not use the address of a VIP.
+	ReasonAddressNotAllowed = "AddressNotAllowed"
+	// ReasonNameShared: another App has the same DNS name.
+	ReasonNameShared = "NameShared"
+	// ReasonNameTooLong: the App's DNS name is not its whole id, which no label can hold.
+	ReasonNameTooLong = "NameTooLong"
+	// ReasonNoBackends: no task behind the address of a VirtualIP takes connections.
+	ReasonNoBackends = "NoBackends"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )
@@ -121,6 +137,22 @@ func (a *App) OnlyProgressed(since *App) bool {
 		s.Conditions, s.ObservedGeneration, s.Selector = nil, 0, ""
 		s.Instances, s.InstancesUpToDate = 0, 0
 		s.TasksStaged, s.TasksRunning, s.TasksHealthy, s.TasksUnhealthy = 0, 0, 0, 0
+	}
+	return equality.Semantic.DeepEqual(was, is)
+}
+
+// TakeStatus takes over the status of an earlier look at the VirtualIP.
+func (v *VirtualIP) TakeStatus(of *VirtualIP) { v.Status = *of.Status.DeepCopy() }
+
+// OnlyProgressed says that the status differs from an earlier one only in what
+// is behind the address. Of a new VirtualIP, that is all of it.
+func (v *VirtualIP) OnlyProgressed(since *VirtualIP) bool {
+	if since.Status.ObservedGeneration == 0 {
+		return true
+	}
+	was, is := since.Status, v.Status
+	for _, s := range []*VirtualIPStatus{&was, &is} {
+		s.Conditions, s.ObservedGeneration, s.Ports, s.Ready, s.Apps = nil, 0, nil, 0, nil
 	}
 	return equality.Semantic.DeepEqual(was, is)
 }

@@ -52,6 +52,10 @@ const (
 	// VirtualIPPodPrefix and a hash are the label of the pods that are behind
 	// one virtual IP of their namespace.
 	VirtualIPPodPrefix = "vip.kdcos.io/"
+	// VirtualIPNetworksAnnotation on a namespace holds the networks, as CIDRs
+	// separated by commas, that its virtual IPs may take their addresses from.
+	// Without it, they may only have names. Only administrators set it.
+	VirtualIPNetworksAnnotation = "kdcos.io/virtual-ip-networks"
 	// RestartedAtAnnotation on an App asks for a restart: a new value replaces
 	// every task, by the App's upgradeStrategy, as POST /v2/apps/{id}/restart did.
 	RestartedAtAnnotation = "kdcos.io/restartedAt"

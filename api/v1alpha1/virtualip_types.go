@@ -24,12 +24,14 @@ type VirtualIPSpec struct {
 	// l4lb.thisdcos.directory: shopweb.marathon.l4lb.thisdcos.directory.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('[A-Za-z0-9]')",message="name needs a letter or a digit"
 	// +optional
 	Name string `json:"name,omitempty"`
 	// framework is whose tasks the VIP is of, and a part of its DNS name.
 	// Without one it is marathon.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('[A-Za-z0-9]')",message="framework needs a letter or a digit"
 	// +optional
 	Framework string `json:"framework,omitempty"`
 	// ip is the address, IPv4 or IPv6, of one that has no name. The namespace
@@ -202,6 +204,7 @@ type VirtualIP struct {
 	// +required
 	Spec VirtualIPSpec `json:"spec,omitzero"`
 	// status is what was seen of it.
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "kdcos has not looked at it yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	// +optional
 	Status VirtualIPStatus `json:"status,omitzero"`
 }

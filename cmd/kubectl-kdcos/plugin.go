@@ -78,7 +78,7 @@ func newRootCommand(p *plugin) *cobra.Command {
 	p.addFlags(root)
 	groups := templates.CommandGroups{
 		{Message: "Marathon Apps In:", Commands: []*cobra.Command{newConvertCommand(p), newApplyCommand(p)}},
-		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
+		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVIPsCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
 		{Message: "Settings:", Commands: []*cobra.Command{newStubDomainsCommand(p), newCompletionCommand(p)}},
 	}
 	groups.Add(root)

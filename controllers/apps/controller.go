@@ -35,6 +35,7 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=apps/finalizers,verbs=update
+// +kubebuilder:rbac:groups=kdcos.io,resources=virtualips,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
@@ -97,6 +98,8 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.appsPerNode), builder.WithPredicates(placeChanges())).
 		Watches(&policyv1.PodDisruptionBudget{}, handler.EnqueueRequestsFromMapFunc(r.appsBudgeted), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.dependents), builder.WithPredicates(progress())).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.namedAlike), builder.WithPredicates(comesOrGoes())).
+		Watches(&v1alpha1.VirtualIP{}, handler.EnqueueRequestsFromMapFunc(r.appsOfVIP), builder.WithPredicates(stalls())).
 		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r,
@@ -110,6 +113,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 		return reconcile.Result{}, err
 	}
 	if err := r.tell(ctx, seen); err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.discover(ctx, app, seen); err != nil {
 		return reconcile.Result{}, err
 	}
 	if refused := workload.Unsupported(seen.app, r.Settings); len(refused) > 0 {

@@ -99,6 +99,12 @@ func (a *Applier) Update(ctx context.Context, seen, wanted client.Object) error 
 	return client.IgnoreNotFound(a.client.Patch(ctx, wanted, client.MergeFromWithOptions(seen, client.MergeFromWithOptimisticLock{})))
 }
 
+// UpdateStatus writes what differs between the status of an object that was seen
+// and what is to be of it, as Update does.
+func (a *Applier) UpdateStatus(ctx context.Context, seen, wanted client.Object) error {
+	return client.IgnoreNotFound(a.client.Status().Patch(ctx, wanted, client.MergeFromWithOptions(seen, client.MergeFromWithOptimisticLock{})))
+}
+
 // Each calls do for all of n, many at once, until an error. The first comes
 // alone: where it is refused, the others would be, too.
 func Each(n int, do func(i int) error) error {

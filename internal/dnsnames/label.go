@@ -21,44 +21,6 @@ const (
 	maxName  = 253
 )
 
-// Label makes a DNS label of a name as Mesos-DNS and dcos-net do: lower case,
-// dots and underscores become dashes, other characters go, and so do dashes at
-// both ends. It is "" where nothing is left.
-func Label(name string) string { return label(name, maxLabel) }
-
-func label(name string, limit int) string {
-	mapped := strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		case r == '-', r == '.', r == '_':
-			return '-'
-		}
-		return -1
-	}, name), "-")
-	if len(mapped) <= limit {
-		return mapped
-	}
-	// Where the cut leaves dashes at the end, they go and what comes behind
-	// them fills the room, as in Mesos-DNS.
-	head, tail := strings.TrimRight(mapped[:limit], "-"), strings.TrimLeft(mapped[limit:], "-")
-	return strings.TrimRight(head+tail[:min(len(tail), limit-len(head))], "-")
-}
-
-// DomainFragment makes one or more labels of a name: its dots stay, between
-// what Label makes of the parts. Slashes vanish.
-func DomainFragment(name string) string {
-	var labels []string
-	for part := range strings.SplitSeq(name, ".") {
-		if l := Label(part); l != "" {
-			labels = append(labels, l)
-		}
-	}
-	return strings.Join(labels, ".")
-}
-
 // zBase32 is the alphabet for hashes that people read.
 var zBase32 = base32.NewEncoding("ybndrfg8ejkmcpqxot1uwisza345h769").WithPadding(base32.NoPadding)
 

@@ -6,6 +6,8 @@ package dnsnames
 import (
 	"strings"
 	"testing"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 func TestLabel(t *testing.T) {
@@ -27,8 +29,8 @@ func TestLabel(t *testing.T) {
 		strings.Repeat("a", 61) + "--bcd": strings.Repeat("a", 61) + "bc",
 		strings.Repeat("a", 61) + "--b-c": strings.Repeat("a", 61) + "b",
 	} {
-		if got := Label(in); got != want {
-			t.Errorf("Label(%q) = %q, want %q", in, got, want)
+		if got := v1alpha1.DNSLabel(in); got != want {
+			t.Errorf("DNSLabel(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -41,8 +43,8 @@ func TestDomainFragment(t *testing.T) {
 		"/":               "",
 		"Chronos (1.0)":   "chronos1.0",
 	} {
-		if got := DomainFragment(in); got != want {
-			t.Errorf("DomainFragment(%q) = %q, want %q", in, got, want)
+		if got := v1alpha1.DNSFragment(in); got != want {
+			t.Errorf("DNSFragment(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -88,16 +90,16 @@ func FuzzLabel(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string, limit uint8) {
 		size := 1 + int(limit)%maxLabel
-		l := label(in, size)
+		l := v1alpha1.DNSLabelWithin(in, size)
 		if len(l) > size || l != "" && !legal(l) || strings.ContainsAny(l, "._") || strings.Trim(l, "-") != l {
-			t.Errorf("label(%q, %d) = %q", in, size, l)
+			t.Errorf("DNSLabelWithin(%q, %d) = %q", in, size, l)
 		}
-		if again := label(l, size); again != l {
-			t.Errorf("label(%q) becomes %q", l, again)
+		if again := v1alpha1.DNSLabelWithin(l, size); again != l {
+			t.Errorf("DNSLabelWithin(%q) becomes %q", l, again)
 		}
-		for part := range strings.SplitSeq(DomainFragment(in), ".") {
+		for part := range strings.SplitSeq(v1alpha1.DNSFragment(in), ".") {
 			if part != "" && !legal(part) {
-				t.Errorf("DomainFragment(%q) has the part %q", in, part)
+				t.Errorf("DNSFragment(%q) has the part %q", in, part)
 			}
 		}
 		task := Task{Name: in, Framework: "marathon", ID: in, Agent: Agent(in), Discovered: limit%2 == 0}

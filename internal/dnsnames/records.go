@@ -82,12 +82,12 @@ type spelling struct {
 // spellings are the sanitised one and, of what has a discovery, the raw one,
 // which users and packages rely on (mesos-dns issue 552).
 func (t *Task) spellings() []spelling {
-	l, h := Label(t.Name), hash(t.ID)
+	l, h := v1alpha1.DNSLabel(t.Name), hash(t.ID)
 	if l == "" {
 		return nil
 	}
 	// A label with an underscore in front has room for one less.
-	all := []spelling{{l, canonical(l, h, t.Agent), "_" + label(t.Name, maxLabel-1)}}
+	all := []spelling{{l, canonical(l, h, t.Agent), "_" + v1alpha1.DNSLabelWithin(t.Name, maxLabel-1)}}
 	if raw := strings.ToLower(t.Name); t.Discovered && raw != l && legal(raw) {
 		all = append(all, spelling{raw, canonical(raw, h, t.Agent), "_" + raw})
 	}
@@ -96,7 +96,7 @@ func (t *Task) spellings() []spelling {
 
 // Records are all those of the task, in no order. Some may be there twice.
 func (t *Task) Records() []Record {
-	framework := DomainFragment(t.Framework)
+	framework := v1alpha1.DNSFragment(t.Framework)
 	if framework == "" {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (t *Task) discovered(out *records, s spelling, framework string) {
 		for _, transport := range transports {
 			name := s.service + "._" + string(transport) + "." + framework + zoneMesos
 			out.service(name, target, number)
-			if l := label(p.Name, maxLabel-1); l != "" {
+			if l := v1alpha1.DNSLabelWithin(p.Name, maxLabel-1); l != "" {
 				out.service("_"+l+"."+name, target, number)
 			}
 		}
@@ -164,12 +164,12 @@ func (t *Task) discovered(out *records, s spelling, framework string) {
 // atContainer is the name of the task's own address, where its others are the
 // node's. DC/OS had none for one task.
 func (t *Task) atContainer() string {
-	return canonical(Label(t.Name), hash(t.ID), t.Agent) + "." + Label(t.Framework) + zoneContainerIP
+	return canonical(v1alpha1.DNSLabel(t.Name), hash(t.ID), t.Agent) + "." + v1alpha1.DNSLabel(t.Framework) + zoneContainerIP
 }
 
 // directory are the names that dcos-net gave.
 func (t *Task) directory(out *records) {
-	task, framework := Label(t.Name), Label(t.Framework)
+	task, framework := v1alpha1.DNSLabel(t.Name), v1alpha1.DNSLabel(t.Framework)
 	if task == "" || framework == "" {
 		return
 	}

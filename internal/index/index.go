@@ -13,11 +13,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/pathid"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -33,10 +35,13 @@ const (
 	matches       = "spec.matches"
 	dependency    = "spec.dependencies"
 	external      = "spec.externalVolumes"
+	vipKey        = "vipKey"
+	vipLabel      = "virtualIPLabel"
+	dnsLabel      = "dnsLabel"
 )
 
-// Register adds the indexes to the cache.
-func Register(ctx context.Context, indexer client.FieldIndexer) error {
+// Register adds the indexes to the cache. The ids of Apps are those of a mapping.
+func Register(ctx context.Context, indexer client.FieldIndexer, ids pathid.Mapping) error {
 	for _, i := range []struct {
 		kind   client.Object
 		field  string
@@ -55,6 +60,11 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.App{}, dependency, dependenciesOf},
 		{&v1alpha1.App{}, external, externalVolumesOf},
 		{&corev1.Pod{}, matches, matchLabelsOf},
+		{&v1alpha1.App{}, vipKey, vipKeysOf},
+		{&v1alpha1.VirtualIP{}, vipKey, keyOf},
+		{&v1alpha1.VirtualIP{}, vipLabel, labelOf},
+		{&discoveryv1.EndpointSlice{}, vipLabel, labelOf},
+		{&v1alpha1.App{}, dnsLabel, func(obj client.Object) []string { return dnsLabelOf(obj, ids) }},
 	} {
 		if err := indexer.IndexField(ctx, i.kind, i.field, i.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.kind, i.field, err)
@@ -168,6 +178,59 @@ func externalVolumesOf(obj client.Object) []string {
 	}
 	return nil
 }
+
+// vipKeysOf are the keys of the VIPs that an App asks for.
+func vipKeysOf(obj client.Object) []string {
+	app, is := obj.(*v1alpha1.App)
+	if !is {
+		return nil
+	}
+	var keys []string
+	asked, _ := app.Spec.VIPs()
+	for _, v := range asked {
+		keys = append(keys, v.Key)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+func keyOf(obj client.Object) []string {
+	if v, is := obj.(*v1alpha1.VirtualIP); is {
+		if key, err := v.Spec.Key(); err == nil {
+			return []string{key}
+		}
+	}
+	return nil
+}
+
+// labelOf is the value of VirtualIPLabel that a slice has, or that those of a
+// VirtualIP have.
+func labelOf(obj client.Object) []string {
+	if _, is := obj.(*v1alpha1.VirtualIP); is {
+		return []string{v1alpha1.VirtualIPLabelValue(obj.GetName())}
+	}
+	return []string{obj.GetLabels()[v1alpha1.VirtualIPLabel]}
+}
+
+func dnsLabelOf(obj client.Object, ids pathid.Mapping) []string {
+	id, err := ids.ID(obj.GetNamespace(), obj.GetName(), obj.GetAnnotations()[v1alpha1.IDAnnotation])
+	if err != nil {
+		return nil
+	}
+	return []string{v1alpha1.DNSLabel(pathid.Reversed(id))}
+}
+
+// WithVIP selects the Apps that ask for a VIP of a key, and the VirtualIPs of it.
+func WithVIP(key string) client.ListOption { return client.MatchingFields{vipKey: key} }
+
+// WithVirtualIPLabel selects the VirtualIPs of a value of VirtualIPLabel, and the
+// slices of endpoints behind them.
+func WithVirtualIPLabel(value string) client.ListOption {
+	return client.MatchingFields{vipLabel: value}
+}
+
+// WithDNSLabel selects the Apps whose tasks are found by a DNS label.
+func WithDNSLabel(label string) client.ListOption { return client.MatchingFields{dnsLabel: label} }
 
 // WithExternalVolume selects the Apps that have the external volume of a name.
 func WithExternalVolume(name string) client.ListOption { return client.MatchingFields{external: name} }

@@ -121,17 +121,16 @@ func Parent(id string) string {
 	return Root + strings.Join(segments[:max(0, len(segments)-1)], "/")
 }
 
-// Safe returns the id as Marathon writes it into task ids: the segments joined
-// by "_", prod_web_api for /prod/web/api.
-func Safe(id string) string {
-	return strings.Join(Segments(id), "_")
-}
-
-// Reversed returns the id as it names tasks, their DNS names above all: the
-// segments from the last to the first, joined by dots, api.web.prod for
-// /prod/web/api.
+// Reversed returns the segments of the id in reverse order, joined by dots, as
+// Mesos named the tasks of an app: api.web.prod for /prod/web/api.
 func Reversed(id string) string {
 	segments := Segments(id)
 	slices.Reverse(segments)
 	return strings.Join(segments, ".")
+}
+
+// Safe returns the id as Marathon writes it into task ids: the segments joined
+// by "_", prod_web_api for /prod/web/api.
+func Safe(id string) string {
+	return strings.Join(Segments(id), "_")
 }

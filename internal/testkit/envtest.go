@@ -82,11 +82,20 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 	if err := plane.grant(ctx, filepath.Join(Root(), "config", "rbac", "role.yaml")); err != nil {
 		return plane, err
 	}
-	return plane, plane.guard(ctx, filepath.Join(Root(), "config", "policy", "host-access.yaml"))
+	meta := metav1.ObjectMeta{Namespace: "default", GenerateName: "probe-"}
+	for file, refused := range map[string]client.Object{
+		"host-access.yaml": &v1alpha1.App{ObjectMeta: meta, Spec: v1alpha1.AppSpec{Cmd: ptr.To("sleep 9")}},
+		"virtual-ips.yaml": &v1alpha1.VirtualIP{ObjectMeta: meta, Spec: v1alpha1.VirtualIPSpec{IP: "198.51.100.1"}},
+	} {
+		if err := plane.guard(ctx, filepath.Join(Root(), "config", "policy", file), refused); err != nil {
+			return plane, err
+		}
+	}
+	return plane, nil
 }
 
-// guard installs a policy, and waits until Apps on the host network are refused.
-func (p *ControlPlane) guard(ctx context.Context, file string) error {
+// guard installs a policy, and waits until what it forbids is refused.
+func (p *ControlPlane) guard(ctx context.Context, file string, refused client.Object) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -101,10 +110,8 @@ func (p *ControlPlane) guard(ctx context.Context, file string) error {
 		}
 	}
 	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		err := p.Client.Create(ctx, &v1alpha1.App{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "default", GenerateName: "probe-"},
-			Spec:       v1alpha1.AppSpec{Cmd: ptr.To("sleep 9")},
-		}, client.DryRunAll)
+		probe, _ := refused.DeepCopyObject().(client.Object)
+		err := p.Client.Create(ctx, probe, client.DryRunAll)
 		if apierrors.IsForbidden(err) {
 			return true, nil
 		}

@@ -42,7 +42,7 @@ func (t *task) container(settings Settings, slot Slot) (*corev1ac.ContainerApply
 		WithImage(image(spec, settings)).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithEnv(env...).
-		WithPorts(containerPorts(ports)...).
+		WithPorts(containerPorts(ports, spec.OnHostNetwork())...).
 		WithResources(corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits))
 	if hasImage(spec) && ptr.Deref(spec.Container.Docker.ForcePullImage, false) {
 		c.WithImagePullPolicy(corev1.PullAlways)

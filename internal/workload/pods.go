@@ -284,7 +284,7 @@ func endpointPorts(spec *v1alpha1.AppSpec, free *portSource) []port {
 	for i := range spec.Containers {
 		for j := range spec.Containers[i].Endpoints {
 			e := &spec.Containers[i].Endpoints[j]
-			p := port{name: e.Name, protocol: transport(e.Protocol), host: ptr.Deref(e.HostPort, 0), container: ptr.Deref(e.ContainerPort, 0)}
+			p := port{name: e.Name, protocol: v1alpha1.EndpointTransport(e.Protocol), host: ptr.Deref(e.HostPort, 0), container: ptr.Deref(e.ContainerPort, 0)}
 			if spec.OnHostNetwork() {
 				if p.host == 0 {
 					p.host = free.next()
@@ -299,17 +299,4 @@ func endpointPorts(spec *v1alpha1.AppSpec, free *portSource) []port {
 		}
 	}
 	return ports
-}
-
-// transport is what carries the protocols of an endpoint: those that are no
-// transport are spoken over TCP.
-func transport(protocols []string) v1alpha1.Protocol {
-	udp := slices.Contains(protocols, string(v1alpha1.ProtocolUDP))
-	switch {
-	case udp && len(protocols) > 1:
-		return v1alpha1.ProtocolUDPTCP
-	case udp:
-		return v1alpha1.ProtocolUDP
-	}
-	return v1alpha1.ProtocolTCP
 }

@@ -271,9 +271,6 @@ func (u *refusals) containers(s *v1alpha1.AppSpec, settings Settings) {
 		if c.Image == nil && settings.BaseImage == "" {
 			*u = append(*u, field+".image: containers without an image run on a base image, and the manager was told none: set manager.baseImage of the chart")
 		}
-		for j := range c.Endpoints {
-			u.vips(c.Endpoints[j].Labels, fmt.Sprintf("%s.endpoints[%s].labels", field, c.Endpoints[j].Name))
-		}
 		u.add(c.Check != nil && c.Check.Exec != nil, field+".check.exec",
 			"a command as a check: nothing but the kubelet's probes, which act on what they find, runs commands in a task")
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"regexp"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -25,6 +26,8 @@ type port struct {
 	// container is the number the task listens on, host the one on the node, 0 if none.
 	container, host int32
 	protocol        v1alpha1.Protocol
+	// vips are those that it is behind.
+	vips []v1alpha1.AskedVIP
 }
 
 // advertised is the port that others reach the task under, together with the
@@ -77,6 +80,10 @@ func assignPorts(app *v1alpha1.App, settings Settings, config string, slot int) 
 	if free.exhausted {
 		return nil, fmt.Errorf("ports: instance %d needs more ports than the %d there are for host networking", slot, settings.HostPorts.Size())
 	}
+	asked, _ := spec.VIPs()
+	for _, v := range asked {
+		ports[v.PortIndex].vips = append(ports[v.PortIndex].vips, v)
+	}
 	return ports, nil
 }
 
@@ -116,10 +123,15 @@ var (
 	hasLetter = regexp.MustCompile(`[a-z]`)
 )
 
-func containerPorts(ports []port) []*corev1ac.ContainerPortApplyConfiguration {
+// containerPorts are the ports of a container. A Service in front of a VIP finds
+// the port of a task by the name it has for this VIP, whatever its number: where
+// the entry of a port has a name already, further ones of the same number carry
+// them.
+func containerPorts(ports []port, onHost bool) []*corev1ac.ContainerPortApplyConfiguration {
 	var all []*corev1ac.ContainerPortApplyConfiguration
 	named := map[string]bool{}
 	for _, p := range ports {
+		own := map[corev1.Protocol]*corev1ac.ContainerPortApplyConfiguration{}
 		for _, protocol := range protocols(p.protocol) {
 			c := corev1ac.ContainerPort().WithContainerPort(p.container).WithProtocol(protocol)
 			if p.host != 0 {
@@ -129,10 +141,36 @@ func containerPorts(ports []port) []*corev1ac.ContainerPortApplyConfiguration {
 				named[p.name] = true
 				c.WithName(p.name)
 			}
+			own[protocol] = c
+			all = append(all, c)
+		}
+		for i, v := range p.vips {
+			protocol := corev1.Protocol(strings.ToUpper(string(v.Protocol)))
+			if c := own[protocol]; c != nil && c.Name == nil {
+				c.WithName(v.PortName())
+				continue
+			}
+			c := corev1ac.ContainerPort().WithName(v.PortName()).WithContainerPort(p.container).WithProtocol(protocol)
+			if onHost {
+				// There each entry is a host port, and no two may be the same in
+				// port and address. Nothing is done with the address.
+				c.WithHostPort(p.container).WithHostIP(fmt.Sprintf("127.0.%d.%d", (i+2)/256, (i+2)%256))
+			}
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// vipLabels are the labels by which the Services of VIPs select pods.
+func vipLabels(ports []port) map[string]string {
+	labels := map[string]string{}
+	for _, p := range ports {
+		for _, v := range p.vips {
+			labels[v1alpha1.VIPPodLabel(v.Key)] = ""
+		}
+	}
+	return labels
 }
 
 func protocols(p v1alpha1.Protocol) []corev1.Protocol {

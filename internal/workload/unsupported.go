@@ -77,21 +77,6 @@ func (u *refusals) networks(s *v1alpha1.AppSpec, settings Settings) {
 			u.add(true, field+".name", fmt.Sprintf("the network %q (known: %s)", name, strings.Join(settings.ContainerNetworks, ", ")))
 		}
 	}
-	for i := range s.PortDefinitions {
-		u.vips(s.PortDefinitions[i].Labels, fmt.Sprintf("spec.portDefinitions[%d].labels", i))
-	}
-	if s.Container == nil {
-		return
-	}
-	for i := range s.Container.PortMappings {
-		u.vips(s.Container.PortMappings[i].Labels, fmt.Sprintf("spec.container.portMappings[%d].labels", i))
-	}
-}
-
-func (u *refusals) vips(labels map[string]v1alpha1.LabelValue, field string) {
-	for _, key := range sortedKeys(labels) {
-		u.add(strings.HasPrefix(key, "VIP_"), fmt.Sprintf("%s[%s]", field, key), "a virtual IP")
-	}
 }
 
 func (u *refusals) checks(s *v1alpha1.AppSpec) {

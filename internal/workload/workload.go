@@ -92,6 +92,9 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	labels[v1alpha1.ConfigLabel] = config
 	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)
 	maps.Copy(labels, where.labels)
+	for i := range tasks {
+		maps.Copy(labels, vipLabels(tasks[i].ports))
+	}
 	return corev1ac.Pod(PodName(app, config, slot.Number), app.Namespace).
 		WithLabels(labels).
 		WithAnnotations(annotations).

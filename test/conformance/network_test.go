@@ -40,7 +40,7 @@ var networks = section{title: "Networks", about: "Each form, old and new, and wh
 	kept("ipAddress.discovery.ports[].number", "").by("ipAddress.discovery.ports are port mappings"),
 	kept("ipAddress.discovery.ports[].name", "").by("ipAddress.discovery.ports are port mappings"),
 	kept("ipAddress.discovery.ports[].protocol", "").by("ipAddress.discovery.ports are port mappings"),
-	notYet("ipAddress.discovery.ports[].labels", "virtual IPs").by("virtual IPs are stalled"),
+	kept("ipAddress.discovery.ports[].labels", "those that begin with `VIP` or `vip` make virtual IPs").by("VIP labels make virtual IPs"),
 	kept("`docker.network` or `ipAddress` beside `networks`, `ipAddress` beside ports", "refused").by("the old form and the new exclude each other"),
 	differs("`docker.portMappings` beside `portMappings`", "refused with 422 and its path; Marathon answered 500").by("mappings in two places are refused"),
 	kept("no port mappings on another network than the node's", "one of any number, called `default`").by("without mappings there is one port"),
@@ -168,7 +168,7 @@ var ports = section{title: "Ports", about: "On the node's network ports are `por
 		by("service ports are the app's own for life", "requirePorts are the node's ports", "ports on the node's network lead to the task", "ports are unique"),
 	kept("portDefinitions[].protocol", "`tcp`, `udp` or `udp,tcp`").by("ports on the node's network lead to the task"),
 	kept("portDefinitions[].name", "unique; names the port where Kubernetes allows the name").by("ports on the node's network lead to the task", "ports are unique"),
-	notYet("portDefinitions[].labels", "virtual IPs; other labels are kept").by("virtual IPs are stalled", "labels of ports are kept"),
+	kept("portDefinitions[].labels", "those that begin with `VIP` or `vip` make virtual IPs; others are kept").by("VIP labels make virtual IPs", "labels of ports are kept"),
 	kept("ports", "read as `portDefinitions`").by("ports are port definitions", "ports are unique"),
 	kept("requirePorts", "on the node's network; elsewhere without effect").by("requirePorts are the node's ports", "requirePorts is for the node's network"),
 	kept("container.portMappings", "").by("a bridge is the pod network", "an empty list of ports means none", "ports are unique"),
@@ -178,7 +178,7 @@ var ports = section{title: "Ports", about: "On the node's network ports are `por
 	kept("container.portMappings[].servicePort", "0 is one between 10000 and 20000 that no other app has; the app keeps it, and the status tells it").by("service ports are the app's own for life"),
 	kept("container.portMappings[].protocol", "`tcp`, `udp` or `udp,tcp`").by("hostPort leads to the task", "mappings of udp lead to the task"),
 	kept("container.portMappings[].name", "unique; names the port where Kubernetes allows the name, so that a Service finds it").by("a Service finds a port by its name", "ports are unique"),
-	notYet("container.portMappings[].labels", "virtual IPs; other labels are kept").by("virtual IPs are stalled", "labels of ports are kept"),
+	kept("container.portMappings[].labels", "those that begin with `VIP` or `vip` make virtual IPs; others are kept").by("VIP labels make virtual IPs", "labels of ports are kept"),
 	kept("container.portMappings[].networkNames", "some of the app's networks").by("networkNames are names of the app's networks"),
 	kept("container.docker.portMappings", "read as `container.portMappings`").by("docker.network BRIDGE is the pod network"),
 	kept("container.docker.portMappings[].containerPort", "").by("docker.network BRIDGE is the pod network"),
@@ -297,12 +297,6 @@ var (
 		}
 		w.Expect(w.Create(w.t.Context(), s)).To(Succeed())
 		w.serves(net.JoinHostPort(s.Spec.ClusterIP, "80"))
-	})
-	_ = behaviour("virtual IPs are stalled", func(w *watcher) {
-		w.stalls(`"id": "vip", "container": {`+image+`, "portMappings": [{"containerPort": 80, "labels": {"VIP_0": "/vip:80"}}]}`, "spec.container.portMappings[0].labels[VIP_0]")
-		w.stalls(`"id": "vip-host", "networks": null, "portDefinitions": [{"labels": {"VIP_0": "/vip:80"}}]`, "spec.portDefinitions[0].labels[VIP_0]")
-		w.stalls(`"id": "vip-ip", "networks": null, `+ucr+`}}, "ipAddress": {"discovery": {"ports": [{"number": 80, "name": "http", "labels": {"VIP_0": "/vip:80"}}]}}`,
-			"spec.container.portMappings[0].labels[VIP_0]")
 	})
 	_ = behaviour("labels of ports are kept", func(w *watcher) {
 		a := w.run(`"id": "port-labels", "container": {` + image + `, "portMappings": [{"containerPort": 80, "labels": {"a": "b"}}]}`)

@@ -52,7 +52,7 @@ var pods = section{title: "Pods", about: "Fields of what `/v2/pods` took, and ru
 		by("containers find each other", "endpoints of the host network are of the node"),
 	kept(ofPod+"containers[].endpoints[].protocol", "what is neither `tcp` nor `udp`, such as `http`, is over TCP").by("endpoints of the host network are of the node"),
 	kept(ofPod+"containers[].endpoints[].networkNames", "").by("pods are held to Marathon's rules"),
-	notYet(ofPod+"containers[].endpoints[].labels", "those that begin with `VIP_`; others are kept").by("what pods can't have is stalled"),
+	kept(ofPod+"containers[].endpoints[].labels", "those that begin with `VIP` or `vip` make virtual IPs; others are kept").by("endpoints of pods are behind virtual IPs"),
 	kept(ofPod+"containers[].image.kind", "`DOCKER`. `APPC` is refused").by("containers run side by side", "pods are held to Marathon's rules"),
 	like("containers[].image.id", "container.docker.image").by("containers run side by side"),
 	like("containers[].image.pullConfig.secret", "container.docker.pullConfig.secret").by("a container is pulled with what it names"),
@@ -372,7 +372,6 @@ var (
 		w.stalls(strings.Replace(volume(`{"type": "mount", "size": 10, "constraints": [["path", "LIKE", "/dev/.*"]]}`), "pod-claims", "pod-path", 1), "spec.volumes[v].persistent.constraints")
 	})
 	_ = behaviour("what pods can't have is stalled", func(w *watcher) {
-		w.stalls(pod("pod-vip", `{"name": "one", `+small+`, "endpoints": [{"name": "web", "containerPort": 80, "labels": {"VIP_0": "/x:80"}}]}`, ``), "spec.containers[one].endpoints[web].labels[VIP_0]")
 		w.stalls(pod("pod-exec", `{"name": "one", `+small+`, "check": {"exec": {"command": {"shell": "true"}}}}`, ``), "spec.containers[one].check.exec")
 		w.stalls(pod("pod-network", `{"name": "one", `+small+`}`, `, "networks": [{"mode": "container/bridge", "labels": {"a": "b"}}]`), "spec.networks[0].labels")
 	})

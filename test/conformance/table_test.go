@@ -62,7 +62,7 @@ type section struct {
 
 // sections are the tables in their order.
 var sections = []section{
-	reading, core, resources, container, parameters, volumes, upgrades, networks, ports, environment, placement, health, checks, backoff, lost, pods,
+	reading, core, resources, container, parameters, volumes, upgrades, networks, ports, vips, environment, placement, health, checks, backoff, lost, pods,
 }
 
 func TestTable(t *testing.T) {

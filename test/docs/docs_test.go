@@ -41,19 +41,24 @@ var unsupported = []string{
 	"fetch", "secrets", "container.volumes", "container.docker.pullConfig",
 }
 
+// kinds are the pages that explain ours, by the file of their definition.
+var kinds = map[string]string{"kdcos.io_apps.yaml": "docs/app.md", "kdcos.io_virtualips.yaml": "docs/virtualip.md"}
+
 func TestEveryFieldIsExplained(t *testing.T) {
-	words := codeWords(read(t, root+"/docs/app.md"))
-	crd := &apiextensionsv1.CustomResourceDefinition{}
-	if err := yaml.UnmarshalStrict([]byte(read(t, root+"/config/crd/kdcos.io_apps.yaml")), crd); err != nil {
-		t.Fatal(err)
-	}
-	for _, version := range crd.Spec.Versions {
-		for _, part := range []string{"spec", "status"} {
-			schema := version.Schema.OpenAPIV3Schema.Properties[part]
-			for _, field := range fields("", &schema) {
-				name := field[strings.LastIndex(field, ".")+1:]
-				if !words[name] && !strings.HasPrefix(field, "conditions.") {
-					t.Errorf("docs/app.md does not explain %s.%s", part, field)
+	for file, page := range kinds {
+		words := codeWords(read(t, root+"/"+page))
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.UnmarshalStrict([]byte(read(t, root+"/config/crd/"+file)), crd); err != nil {
+			t.Fatal(err)
+		}
+		for _, version := range crd.Spec.Versions {
+			for _, part := range []string{"spec", "status"} {
+				schema := version.Schema.OpenAPIV3Schema.Properties[part]
+				for _, field := range fields("", &schema) {
+					name := field[strings.LastIndex(field, ".")+1:]
+					if !words[name] && !strings.HasPrefix(field, "conditions.") {
+						t.Errorf("%s does not explain %s.%s", page, part, field)
+					}
 				}
 			}
 		}
@@ -77,7 +82,6 @@ func fields(path string, schema *apiextensionsv1.JSONSchemaProps) []string {
 }
 
 func TestEveryReasonIsExplained(t *testing.T) {
-	text := read(t, root+"/docs/app.md")
 	tree, err := parser.ParseFile(token.NewFileSet(), root+"/api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
@@ -95,20 +99,21 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		reasons[value] = true
 		return true
 	})
-	_, table, _ := strings.Cut(text, "| reason | when |\n|---|---|\n")
-	table, _, _ = strings.Cut(table, "\n\n")
 	explained := map[string]bool{}
-	for row := range strings.SplitSeq(strings.TrimSpace(table), "\n") {
-		explained[strings.Trim(strings.Split(row, "|")[1], " `")] = true
+	for _, page := range kinds {
+		_, table, _ := strings.Cut(read(t, root+"/"+page), "| reason | when |\n|---|---|\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		for row := range strings.SplitSeq(strings.TrimSpace(table), "\n") {
+			reason := strings.Trim(strings.Split(row, "|")[1], " `")
+			explained[reason] = true
+			if !reasons[reason] {
+				t.Errorf("%s explains the reason %q, which there is not", page, reason)
+			}
+		}
 	}
 	for reason := range reasons {
 		if !explained[reason] {
-			t.Errorf("docs/app.md does not explain the reason %s", reason)
-		}
-	}
-	for reason := range explained {
-		if !reasons[reason] {
-			t.Errorf("docs/app.md explains the reason %q, which there is not", reason)
+			t.Errorf("no page explains the reason %s", reason)
 		}
 	}
 }
@@ -163,28 +168,33 @@ func TestMakeTargets(t *testing.T) {
 	}
 }
 
-// Apps in the documentation and the samples are Apps.
-func TestApps(t *testing.T) {
+// Objects in the documentation and the samples are of our kinds.
+func TestObjects(t *testing.T) {
 	samples, err := filepath.Glob(root + "/config/samples/*.yaml")
 	if err != nil || len(samples) == 0 {
 		t.Fatalf("no samples (%v)", err)
 	}
 	for _, file := range samples {
-		checkApp(t, file, read(t, file))
+		for document := range strings.SplitSeq(read(t, file), "\n---\n") {
+			checkObject(t, file, document)
+		}
 	}
 	for _, page := range pages(t) {
 		for _, match := range fence.FindAllStringSubmatch(read(t, page), -1) {
-			if match[1] == "yaml" && strings.Contains(match[2], "kind: App") {
-				checkApp(t, page, match[2])
+			if match[1] == "yaml" && strings.Contains(match[2], "apiVersion: kdcos.io") {
+				checkObject(t, page, match[2])
 			}
 		}
 	}
 }
 
-func checkApp(t *testing.T, where, text string) {
+func checkObject(t *testing.T, where, text string) {
 	t.Helper()
-	app := &v1alpha1.App{}
-	if err := yaml.UnmarshalStrict([]byte(text), app); err != nil {
+	var object any = &v1alpha1.App{}
+	if strings.Contains(text, "kind: VirtualIP\n") {
+		object = &v1alpha1.VirtualIP{}
+	}
+	if err := yaml.UnmarshalStrict([]byte(text), object); err != nil {
 		t.Errorf("%s: %v", where, err)
 	}
 }

@@ -85,12 +85,20 @@ var _ = Describe("The quick start", func() {
 			raw, err := os.ReadFile(file)
 			Expect(err).NotTo(HaveOccurred())
 			for _, document := range strings.Split(string(raw), "\n---\n") {
+				if strings.Contains(document, "kind: VirtualIP\n") {
+					vip := &v1alpha1.VirtualIP{}
+					Expect(yaml.UnmarshalStrict([]byte(document), vip)).To(Succeed(), file)
+					vip.Namespace = namespace
+					Expect(k8s.Create(ctx, vip)).To(Succeed(), file)
+					continue
+				}
 				app := &v1alpha1.App{}
 				Expect(yaml.UnmarshalStrict([]byte(document), app)).To(Succeed(), file)
 				app.Namespace = namespace
 				delete(app.Annotations, v1alpha1.IDAnnotation)
 				Expect(k8s.Create(ctx, app)).To(Succeed(), file)
 				eventuallyReady(ctx, app)
+				Expect(condition(app, v1alpha1.ConditionDiscoveryIncomplete)).To(BeNil(), file)
 			}
 		}
 	})

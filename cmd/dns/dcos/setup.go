@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/dnsnames"
 	"github.com/kdcos/kdcos/internal/pathid"
 )
@@ -128,7 +129,7 @@ func (o *Options) set(property, value string) (err error) {
 	case "negative-ttl":
 		o.NegativeTTL, err = seconds(value, 1, 5)
 	case "cluster-id":
-		if o.ClusterID = value; dnsnames.Label(value) != value {
+		if o.ClusterID = value; v1alpha1.DNSLabel(value) != value {
 			err = errors.New("is no DNS label in lower case")
 		}
 	case string(dnsnames.RoleGateway), string(dnsnames.RoleZooKeeper), string(dnsnames.RoleResolver):

@@ -1196,6 +1196,13 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPStatus
+      default:
+        conditions:
+        - lastTransitionTime: "1970-01-01T00:00:00Z"
+          message: kdcos has not looked at it yet
+          reason: Pending
+          status: Unknown
+          type: Ready
 - name: com.github.kdcos.kdcos.api.v1alpha1.VirtualIPBackends
   map:
     fields:

@@ -1,0 +1,125 @@
+// Copyright The kdcos Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package virtualips
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/vip"
+)
+
+// meet makes the VirtualIP that Apps of a namespace ask for, where nobody wrote
+// one, and removes what nobody asks for any more. The name of the request is the
+// key of the address.
+func (r *Reconciler) meet(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	key := req.Name
+	var apps v1alpha1.AppList
+	if err := r.Client.List(ctx, &apps, client.InNamespace(req.Namespace), index.WithVIP(key), client.UnsafeDisableDeepCopy); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list Apps: %w", err)
+	}
+	var there v1alpha1.VirtualIPList
+	if err := r.Client.List(ctx, &there, client.InNamespace(req.Namespace), index.WithVIP(key)); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list VirtualIPs: %w", err)
+	}
+	if len(there.Items) == 0 {
+		if len(apps.Items) == 0 {
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{}, r.make(ctx, req.Namespace, key, apps.Items)
+	}
+	written := false
+	for i := range there.Items {
+		written = written || !vip.Made(&there.Items[i])
+	}
+	for i := range there.Items {
+		v := &there.Items[i]
+		if !vip.Made(v) || v.DeletionTimestamp != nil {
+			continue
+		}
+		if err := r.keep(ctx, v, apps.Items, written); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	return reconcile.Result{}, nil
+}
+
+// make makes a VirtualIP under the first of its names that is free.
+func (r *Reconciler) make(ctx context.Context, namespace, key string, apps []v1alpha1.App) error {
+	for _, name := range vip.Names(key) {
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &v1alpha1.VirtualIP{})
+		if err == nil {
+			continue
+		}
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("get VirtualIP: %w", err)
+		}
+		log.FromContext(ctx).V(1).Info("make a VirtualIP", "name", name)
+		err = r.Apply.CreateKept(ctx, vip.VirtualIP(namespace, name, vip.Asked(&apps[0], key)[0], apps))
+		if err != nil && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+			return fmt.Errorf("create VirtualIP: %w", err)
+		}
+		return nil
+	}
+	return errors.New("create VirtualIP: others have its names")
+}
+
+// keep keeps a VirtualIP that we made for the Apps that ask for it, and removes
+// one that nobody asks for, or that somebody wrote down.
+func (r *Reconciler) keep(ctx context.Context, v *v1alpha1.VirtualIP, apps []v1alpha1.App, written bool) error {
+	if len(apps) == 0 || written {
+		if err := r.Apply.Delete(ctx, v); err != nil {
+			return fmt.Errorf("delete VirtualIP: %w", err)
+		}
+		return nil
+	}
+	owners := vip.Owners(apps)
+	if equality.Semantic.DeepEqual(v.OwnerReferences, owners) {
+		return nil
+	}
+	wanted := v.DeepCopy()
+	wanted.OwnerReferences = owners
+	if err := r.Apply.Update(ctx, v, wanted); err != nil {
+		return fmt.Errorf("patch VirtualIP: %w", err)
+	}
+	return nil
+}
+
+// demands are the addresses that an App asks for, or did.
+func demands(_ context.Context, obj client.Object) []reconcile.Request {
+	app, is := obj.(*v1alpha1.App)
+	if !is {
+		return nil
+	}
+	var all []reconcile.Request
+	asked, _ := app.Spec.VIPs()
+	for _, v := range asked {
+		all = append(all, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: app.Namespace, Name: v.Key}})
+	}
+	return all
+}
+
+// demandFor is the address of a VirtualIP.
+func demandFor(_ context.Context, obj client.Object) []reconcile.Request {
+	v, is := obj.(*v1alpha1.VirtualIP)
+	if !is {
+		return nil
+	}
+	key, err := v.Spec.Key()
+	if err != nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: v.Namespace, Name: key}}}
+}
