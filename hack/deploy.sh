@@ -20,5 +20,5 @@ trap 'explain' ERR
 kubectl create namespace "$namespace" --dry-run=client --output yaml | kubectl apply --filename - >/dev/null
 kubectl label namespace "$namespace" --overwrite pod-security.kubernetes.io/enforce=restricted >/dev/null
 helm upgrade kdcos charts/kdcos --install --namespace "$namespace" --wait --timeout 3m \
-  --set "image.repository=${IMAGE%:*},image.tag=${IMAGE##*:},manager.baseImage=busybox" >.local/helm.log
+  --set "image.repository=${IMAGE%:*},image.tag=${IMAGE##*:},manager.baseImage=busybox,dns.stubDomains.enabled=true" >.local/helm.log
 echo "kdcos runs in namespace $namespace, from image $IMAGE"
