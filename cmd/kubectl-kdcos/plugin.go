@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kdcos/kdcos/internal/dnsclient"
 	"github.com/kdcos/kdcos/internal/pathid"
 )
 
@@ -36,6 +38,8 @@ type plugin struct {
 	now           func() time.Time
 	// connect makes the client; tests put a fake in its place.
 	connect func() (client.Client, error)
+	// ask asks the DNS server in a namespace; tests answer themselves.
+	ask func(ctx context.Context, c *cluster, namespace, name, qtype string) (*dnsclient.Answer, error)
 }
 
 func newPlugin(streams genericiooptions.IOStreams) *plugin {
@@ -45,6 +49,7 @@ func newPlugin(streams genericiooptions.IOStreams) *plugin {
 		now:       time.Now,
 	}
 	p.connect = p.dial
+	p.ask = p.asks
 	return p
 }
 
@@ -75,7 +80,7 @@ func newRootCommand(p *plugin) *cobra.Command {
 	p.addFlags(root)
 	groups := templates.CommandGroups{
 		{Message: "Marathon Apps In:", Commands: []*cobra.Command{newConvertCommand(p), newApplyCommand(p)}},
-		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
+		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p), newDigCommand(p)}},
 		{Message: "Settings:", Commands: []*cobra.Command{newCompletionCommand(p)}},
 	}
 	groups.Add(root)

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"strings"
 
@@ -49,7 +48,7 @@ var statuses = map[dnsmessage.RCode]string{
 
 // Ask asks over a connection: a stream, if it carries no packets. size is what
 // packets may have, 0 for the 512 bytes of who does not say.
-func Ask(connection net.Conn, stream bool, name, qtype string, size uint16) (*Answer, error) {
+func Ask(connection io.ReadWriter, stream bool, name, qtype string, size uint16) (*Answer, error) {
 	id := uint16(rand.UintN(1 << 16)) //nolint:gosec // the connection is the caller's own
 	question, err := question(id, name, qtype, size)
 	if err != nil {
