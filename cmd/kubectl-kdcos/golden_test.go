@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -22,6 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kdcos/kdcos/internal/dnsclient"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -119,6 +122,7 @@ type session struct {
 	client   client.Client
 	in       string
 	out, err string
+	ask      func(ctx context.Context, c *cluster, namespace, name, qtype string) (*dnsclient.Answer, error)
 }
 
 func newSession(t *testing.T, objects ...client.Object) *session {
@@ -140,6 +144,9 @@ func (s *session) run(args ...string) int {
 	p := newPlugin(genericiooptions.IOStreams{In: strings.NewReader(s.in), Out: &out, ErrOut: &errOut})
 	p.now = func() time.Time { return noon }
 	p.connect = func() (client.Client, error) { return s.client, nil }
+	if s.ask != nil {
+		p.ask = s.ask
+	}
 	code := run(append([]string{program}, args...), p)
 	s.out, s.err = out.String(), errOut.String()
 	return code

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kdcos/kdcos/internal/dnsclient"
 	"github.com/kdcos/kdcos/internal/pathid"
 )
 
@@ -39,6 +41,8 @@ type plugin struct {
 	connect func() (client.Client, error)
 	// core makes a client of the kinds that every cluster has.
 	core func() (corev1client.CoreV1Interface, error)
+	// ask asks the DNS server in a namespace; tests answer themselves.
+	ask func(ctx context.Context, c *cluster, namespace, name, qtype string) (*dnsclient.Answer, error)
 }
 
 func newPlugin(streams genericiooptions.IOStreams) *plugin {
@@ -47,7 +51,7 @@ func newPlugin(streams genericiooptions.IOStreams) *plugin {
 		flags:     genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag(),
 		now:       time.Now,
 	}
-	p.connect, p.core = p.dial, p.dialCore
+	p.connect, p.core, p.ask = p.dial, p.dialCore, p.asks
 	return p
 }
 
@@ -78,8 +82,9 @@ func newRootCommand(p *plugin) *cobra.Command {
 	p.addFlags(root)
 	groups := templates.CommandGroups{
 		{Message: "Marathon Apps In:", Commands: []*cobra.Command{newConvertCommand(p), newApplyCommand(p)}},
-		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVIPsCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
-		{Message: "Settings:", Commands: []*cobra.Command{newStubDomainsCommand(p), newCompletionCommand(p)}},
+		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
+		{Message: "Names And Addresses:", Commands: []*cobra.Command{newVIPsCommand(p), newDigCommand(p), newStubDomainsCommand(p)}},
+		{Message: "Settings:", Commands: []*cobra.Command{newCompletionCommand(p)}},
 	}
 	groups.Add(root)
 	root.AddCommand(options.NewCmdOptions(p.Out))

@@ -185,3 +185,19 @@ func (t *Task) directory(out *records) {
 		out.addresses(t.atContainer(), own)
 	}
 }
+
+// Names are those that the task shares with others of its kind, whether it runs
+// or not.
+func (t *Task) Names() []string {
+	shared := *t
+	shared.NodeIPs = []netip.Addr{netip.IPv4Unspecified()}
+	shared.IPs = shared.NodeIPs
+	own := "-" + hash(t.ID)
+	var all []string
+	for _, r := range shared.Records() {
+		if !strings.Contains(r.Name, own) && !slices.Contains(all, r.Name) {
+			all = append(all, r.Name)
+		}
+	}
+	return all
+}

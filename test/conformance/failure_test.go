@@ -204,7 +204,7 @@ func (n *lostNode) replaced(a *app) {
 func (w *watcher) oneNode() (name string, schedulable func()) {
 	w.t.Helper()
 	var managers corev1.PodList
-	w.Expect(w.List(w.t.Context(), &managers, client.InNamespace("kdcos-system"))).To(Succeed())
+	w.Expect(w.List(w.t.Context(), &managers, client.InNamespace("kdcos-system"), client.MatchingLabels{"app.kubernetes.io/component": "manager"})).To(Succeed())
 	others := map[string]bool{}
 	for i := range managers.Items {
 		others[managers.Items[i].Spec.NodeName] = true

@@ -223,7 +223,7 @@ func node(ctx context.Context, action, name string) {
 func managers(ctx SpecContext, replicas int32) {
 	GinkgoHelper()
 	var list appsv1.DeploymentList
-	Expect(k8s.List(ctx, &list, client.InNamespace(system))).To(Succeed())
+	Expect(k8s.List(ctx, &list, client.InNamespace(system), ofManager)).To(Succeed())
 	Expect(list.Items).To(HaveLen(1), "kdcos is not installed: run make deploy")
 	d := &list.Items[0]
 	Expect(k8s.SubResource("scale").Update(ctx, d, client.WithSubResourceBody(&autoscalingv1.Scale{

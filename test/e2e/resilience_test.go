@@ -179,7 +179,7 @@ var _ = Describe("At rest", Serial, func() {
 func managerProcess(ctx SpecContext) func() (crash func()) {
 	GinkgoHelper()
 	var accounts corev1.ServiceAccountList
-	Expect(k8s.List(ctx, &accounts, client.InNamespace(system))).To(Succeed())
+	Expect(k8s.List(ctx, &accounts, client.InNamespace(system), ofManager)).To(Succeed())
 	name := ""
 	for i := range accounts.Items {
 		if accounts.Items[i].Name != "default" {
@@ -234,7 +234,7 @@ func recorded(ctx SpecContext, app *v1alpha1.App) int {
 func homeOfManager(ctx SpecContext) string {
 	GinkgoHelper()
 	var list corev1.PodList
-	Expect(k8s.List(ctx, &list, client.InNamespace(system))).To(Succeed())
+	Expect(k8s.List(ctx, &list, client.InNamespace(system), ofManager)).To(Succeed())
 	Expect(list.Items).NotTo(BeEmpty())
 	return list.Items[0].Spec.NodeName
 }

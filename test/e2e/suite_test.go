@@ -29,6 +29,9 @@ const webImage = "kdcos/web:v1"
 // system is the namespace the chart is installed in.
 const system = "kdcos-system"
 
+// ofManager selects what belongs to the manager there.
+var ofManager = client.MatchingLabels{"app.kubernetes.io/component": "manager"}
+
 var (
 	config    *rest.Config
 	k8s       client.WithWatch

@@ -74,7 +74,7 @@ func newWatch(d *DCOS, config *rest.Config) (*watch, error) {
 	clients := map[schema.GroupVersion]rest.Interface{}
 	for _, version := range []schema.GroupVersion{corev1.SchemeGroupVersion, discoveryv1.SchemeGroupVersion, v1alpha1.GroupVersion} {
 		var err error
-		if clients[version], err = client(config, scheme, version); err != nil {
+		if clients[version], err = restClient(config, scheme, version); err != nil {
 			return nil, fmt.Errorf("make a client for %s: %w", version, err)
 		}
 	}
@@ -98,7 +98,7 @@ func newWatch(d *DCOS, config *rest.Config) (*watch, error) {
 	return w, nil
 }
 
-func client(config *rest.Config, scheme *runtime.Scheme, version schema.GroupVersion) (rest.Interface, error) {
+func restClient(config *rest.Config, scheme *runtime.Scheme, version schema.GroupVersion) (rest.Interface, error) {
 	c := rest.CopyConfig(config)
 	c.GroupVersion, c.APIPath = &version, "/apis"
 	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()

@@ -4,8 +4,7 @@
 // Command web is a web application to be run by kdcos in demos and tests: a
 // page that tells which task served it, with switches for everything a task
 // can do wrong. It is its own client, too, so that a test can ask from within a
-// pod. One static binary, the standard library alone: an image of it needs
-// nothing else.
+// pod. One static binary: an image of it needs nothing else.
 package main
 
 import (
@@ -22,6 +21,7 @@ const usage = `web serves a page, or asks for one.
   web [serve] [-listen :80,:8080] [-tls]    serve (the default)
   web get URL [-timeout 5s]                 print a page; fails unless its status is 2xx or 3xx
   web load URL [-d 30s] [-c 4] [-rate 50]   ask for a page constantly, print a report as JSON
+  web dig SERVER NAME [TYPE] [-tcp]         ask a DNS server, print the answer as JSON
 
 Pages of the server:
   /                   an HTML page: host, task, app and version
@@ -68,6 +68,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return get(ctx, args, out)
 	case "load":
 		return load(ctx, args, out)
+	case "dig":
+		return dig(ctx, args, out)
 	default:
 		_, err := io.WriteString(out, usage)
 		if command != "help" {
