@@ -88,11 +88,11 @@ func TestVIPs(t *testing.T) {
 		spec         string
 		asked, wrong []string
 	}{
-		"host":         {`{portDefinitions: [{}, {labels: {VIP_0: "/a:1", vip_b: "/b:2", other: x}}]}`, []string{"1 /a:1 tcp", "1 /b:2 tcp"}, nil},
-		"both":         {`{portDefinitions: [{protocol: "udp,tcp", labels: {VIP_0: "/a:1"}}]}`, []string{"0 /a:1 udp", "0 /a:1 tcp"}, nil},
-		"twice":        {`{portDefinitions: [{labels: {VIP_0: "/a:1", VIP_1: "a:1"}}]}`, []string{"0 /a:1 tcp"}, nil},
-		"several":      {`{networks: [{mode: container/bridge}], containers: [{name: c, endpoints: [{name: x}]}, {name: d, endpoints: [{name: y, protocol: [http, udp], labels: {VIP_0: "/a:1"}}]}]}`, []string{"1 /a:1 udp", "1 /a:1 tcp"}, nil},
-		"legacy":       {`{labels: {vip_port0: "udp://198.51.100.7:53", VIP_0: "/not-of-a-port"}}`, []string{"0 198.51.100.7:53 udp"}, nil},
+		"host":    {`{portDefinitions: [{}, {labels: {VIP_0: "/a:1", vip_b: "/b:2", other: x}}]}`, []string{"1 /a:1 tcp", "1 /b:2 tcp"}, nil},
+		"both":    {`{portDefinitions: [{protocol: "udp,tcp", labels: {VIP_0: "/a:1"}}]}`, []string{"0 /a:1 udp", "0 /a:1 tcp"}, nil},
+		"twice":   {`{portDefinitions: [{labels: {VIP_0: "/a:1", VIP_1: "a:1"}}]}`, []string{"0 /a:1 tcp"}, nil},
+		"several": {`{networks: [{mode: container/bridge}], containers: [{name: c, endpoints: [{name: x}]}, {name: d, endpoints: [{name: y, protocol: [http, udp], labels: {VIP_0: "/a:1"}}]}]}`, []string{"1 /a:1 udp", "1 /a:1 tcp"}, nil},
+		"legacy":  {`{labels: {vip_port0: "udp://198.51.100.7:53", VIP_0: "/not-of-a-port"}}`, []string{"0 198.51.100.7:53 udp"}, nil},
 		"legacy wrong": {`{labels: {vip_port0: "/a:1", vip_port1: "tcp://a:1", vip_portx: "tcp://a:1"}}`, nil, []string{
 			`spec.labels[vip_port0]: "/a:1" must be tcp:// or udp://, then an address and a port, such as tcp://198.51.100.7:80`,
 			`spec.labels[vip_port1]: the app has no port "1": it has 1, counted from 0`,

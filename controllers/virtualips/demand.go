@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,6 +21,10 @@ import (
 	"github.com/kdcos/kdcos/internal/index"
 	"github.com/kdcos/kdcos/internal/vip"
 )
+
+// conflictPause is how long a VirtualIP is left alone that somebody else was
+// faster to change. The change will be seen, and brings on a pass.
+const conflictPause = time.Second
 
 // meet makes the VirtualIP that Apps of a namespace ask for, where nobody wrote
 // one, and removes what nobody asks for any more. The name of the request is the
@@ -49,7 +54,12 @@ func (r *Reconciler) meet(ctx context.Context, req reconcile.Request) (reconcile
 		if !vip.Made(v) || v.DeletionTimestamp != nil {
 			continue
 		}
-		if err := r.keep(ctx, v, apps.Items, written); err != nil {
+		err := r.keep(ctx, v, apps.Items, written)
+		if apierrors.IsConflict(err) {
+			// Somebody was faster: what we saw is old.
+			return reconcile.Result{RequeueAfter: conflictPause}, nil
+		}
+		if err != nil {
 			return reconcile.Result{}, err
 		}
 	}

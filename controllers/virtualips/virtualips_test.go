@@ -53,7 +53,7 @@ func asking(ctx SpecContext, namespace, name string, ports ...map[string]v1alpha
 	}
 	for i, labels := range ports {
 		app.Spec.Container.PortMappings = append(app.Spec.Container.PortMappings, v1alpha1.PortMapping{
-			ContainerPort: ptr.To(int32(8080 + i)), Labels: labels, //nolint:gosec // few
+			ContainerPort: ptr.To(int32(8080 + i)), Labels: labels,
 		})
 	}
 	Expect(k8s.Create(ctx, app)).To(Succeed())
