@@ -19,6 +19,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,12 +69,19 @@ type Reconciler struct {
 	Live client.Reader
 	// Apply makes and removes Services and VirtualIPs.
 	Apply *apply.Applier
+	// Events tells Apps what else can't be told.
+	Events events.EventRecorder
+	// Clock tells the time.
+	Clock clock.PassiveClock
 }
 
 // SetupWithManager adds the two controllers to a manager: that of VirtualIPs,
 // and that of the demand for them.
 func SetupWithManager(mgr ctrl.Manager, workers int) error {
-	r := &Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Apply: apply.New(mgr.GetClient(), mgr.GetAPIReader())}
+	r := &Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Apply: apply.New(mgr.GetClient(), mgr.GetAPIReader()),
+		Events: mgr.GetEventRecorder("kdcos-virtualip"), Clock: clock.RealClock{},
+	}
 	specs := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("virtualip").
@@ -84,7 +93,7 @@ func SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Watches(&networkingv1.ServiceCIDR{}, handler.EnqueueRequestsFromMapFunc(r.withAddress), specs).
 		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.allowed), builder.WithPredicates(networkChanges())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(reconciler.WithStatus[*v1alpha1.VirtualIP](mgr.GetClient(), mgr.GetEventRecorder("kdcos-virtualip"), r, reconciler.Resting(rest)))
+		Complete(reconciler.WithStatus[*v1alpha1.VirtualIP](mgr.GetClient(), r.Events, r, reconciler.Resting(rest)))
 	if err != nil {
 		return err
 	}

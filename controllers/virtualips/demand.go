@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,6 +21,14 @@ import (
 	"github.com/kdcos/kdcos/internal/index"
 	"github.com/kdcos/kdcos/internal/vip"
 )
+
+// conflictPause is how long a VirtualIP is left alone that somebody else was
+// faster to change. The change will be seen, and brings on a pass.
+const conflictPause = time.Second
+
+// gathering is how long a new VirtualIP waits for further Apps that ask for it:
+// many are applied at once, and each would be a write of its own.
+const gathering = 2 * time.Second
 
 // meet makes the VirtualIP that Apps of a namespace ask for, where nobody wrote
 // one, and removes what nobody asks for any more. The name of the request is the
@@ -38,7 +47,7 @@ func (r *Reconciler) meet(ctx context.Context, req reconcile.Request) (reconcile
 		if len(apps.Items) == 0 {
 			return reconcile.Result{}, nil
 		}
-		return reconcile.Result{}, r.make(ctx, req.Namespace, key, apps.Items)
+		return r.make(ctx, req.Namespace, key, apps.Items)
 	}
 	written := false
 	for i := range there.Items {
@@ -49,52 +58,68 @@ func (r *Reconciler) meet(ctx context.Context, req reconcile.Request) (reconcile
 		if !vip.Made(v) || v.DeletionTimestamp != nil {
 			continue
 		}
-		if err := r.keep(ctx, v, apps.Items, written); err != nil {
-			return reconcile.Result{}, err
+		wait, err := r.keep(ctx, v, apps.Items, written)
+		if apierrors.IsConflict(err) {
+			// Somebody was faster: what we saw is old.
+			wait, err = conflictPause, nil
+		}
+		if err != nil || wait > 0 {
+			return reconcile.Result{RequeueAfter: wait}, err
 		}
 	}
 	return reconcile.Result{}, nil
 }
 
 // make makes a VirtualIP under the first of its names that is free.
-func (r *Reconciler) make(ctx context.Context, namespace, key string, apps []v1alpha1.App) error {
+func (r *Reconciler) make(ctx context.Context, namespace, key string, apps []v1alpha1.App) (reconcile.Result, error) {
 	for _, name := range vip.Names(key) {
 		err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &v1alpha1.VirtualIP{})
 		if err == nil {
 			continue
 		}
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("get VirtualIP: %w", err)
+			return reconcile.Result{}, fmt.Errorf("get VirtualIP: %w", err)
 		}
 		log.FromContext(ctx).V(1).Info("make a VirtualIP", "name", name)
 		err = r.Apply.CreateKept(ctx, vip.VirtualIP(namespace, name, vip.Asked(&apps[0], key)[0], apps))
-		if err != nil && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-			return fmt.Errorf("create VirtualIP: %w", err)
+		switch {
+		case err == nil || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+			return reconcile.Result{}, nil
+		case apierrors.IsForbidden(err) || apierrors.IsInvalid(err):
+			// There is nothing yet whose condition could say so.
+			for i := range apps {
+				r.Events.Eventf(&apps[i], nil, corev1.EventTypeWarning, v1alpha1.ReasonRefused, "Serve", "create VirtualIP: %s", err)
+			}
+			return reconcile.Result{RequeueAfter: refusedRetry}, nil
 		}
-		return nil
+		return reconcile.Result{}, fmt.Errorf("create VirtualIP: %w", err)
 	}
-	return errors.New("create VirtualIP: others have its names")
+	return reconcile.Result{}, errors.New("create VirtualIP: others have its names")
 }
 
 // keep keeps a VirtualIP that we made for the Apps that ask for it, and removes
-// one that nobody asks for, or that somebody wrote down.
-func (r *Reconciler) keep(ctx context.Context, v *v1alpha1.VirtualIP, apps []v1alpha1.App, written bool) error {
+// one that nobody asks for, or that somebody wrote down. It returns how long to
+// wait before it is looked at again.
+func (r *Reconciler) keep(ctx context.Context, v *v1alpha1.VirtualIP, apps []v1alpha1.App, written bool) (time.Duration, error) {
 	if len(apps) == 0 || written {
 		if err := r.Apply.Delete(ctx, v); err != nil {
-			return fmt.Errorf("delete VirtualIP: %w", err)
+			return 0, fmt.Errorf("delete VirtualIP: %w", err)
 		}
-		return nil
+		return 0, nil
 	}
 	owners := vip.Owners(apps)
 	if equality.Semantic.DeepEqual(v.OwnerReferences, owners) {
-		return nil
+		return 0, nil
+	}
+	if wait := gathering - r.Clock.Since(v.CreationTimestamp.Time); wait > 0 {
+		return min(wait, gathering), nil // clocks differ
 	}
 	wanted := v.DeepCopy()
 	wanted.OwnerReferences = owners
 	if err := r.Apply.Update(ctx, v, wanted); err != nil {
-		return fmt.Errorf("patch VirtualIP: %w", err)
+		return 0, fmt.Errorf("patch VirtualIP: %w", err)
 	}
-	return nil
+	return 0, nil
 }
 
 // demands are the addresses that an App asks for, or did.

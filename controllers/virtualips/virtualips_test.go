@@ -12,8 +12,10 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -53,7 +55,7 @@ func asking(ctx SpecContext, namespace, name string, ports ...map[string]v1alpha
 	}
 	for i, labels := range ports {
 		app.Spec.Container.PortMappings = append(app.Spec.Container.PortMappings, v1alpha1.PortMapping{
-			ContainerPort: ptr.To(int32(8080 + i)), Labels: labels, //nolint:gosec // few
+			ContainerPort: ptr.To(int32(8080 + i)), Labels: labels,
 		})
 	}
 	Expect(k8s.Create(ctx, app)).To(Succeed())
@@ -355,6 +357,29 @@ var _ = Describe("VirtualIPs", func() {
 		Expect(s.Spec.Selector).To(Equal(map[string]string{"a": "b"}))
 		Expect(s.Spec.Ports).To(HaveLen(1))
 		Expect(s.Spec.Ports[0].TargetPort).To(Equal(target))
+	})
+
+	It("that a quota refuses are told of by the App", func(ctx SpecContext) {
+		ns := newNamespace(ctx, "")
+		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "q"}}
+		quota.Spec.Hard = corev1.ResourceList{"count/virtualips.kdcos.io": resource.MustParse("0")}
+		Expect(k8s.Create(ctx, quota)).To(Succeed())
+		quota.Status.Hard, quota.Status.Used = quota.Spec.Hard, quota.Spec.Hard // nobody counts here
+		Expect(k8s.Status().Update(ctx, quota)).To(Succeed())
+		// The API server looks at quotas by a cache of its own.
+		Eventually(func() error {
+			return k8s.Create(ctx, &v1alpha1.VirtualIP{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "v"}, Spec: v1alpha1.VirtualIPSpec{Name: "v"}}, client.DryRunAll)
+		}).WithTimeout(soon).Should(MatchError(apierrors.IsForbidden, "forbidden"))
+		asking(ctx, ns, "web", labels{"VIP_0": "/quota:80"})
+		Eventually(func() []string {
+			var events eventsv1.EventList
+			Expect(k8s.List(ctx, &events, client.InNamespace(ns))).To(Succeed())
+			var notes []string
+			for _, e := range events.Items {
+				notes = append(notes, e.Regarding.Name+" "+e.Reason+" "+e.Note)
+			}
+			return notes
+		}).WithTimeout(soon).Should(ContainElement(And(HavePrefix("web Refused create VirtualIP"), ContainSubstring("exceeded quota"))))
 	})
 
 	It("by hand need the permission at once", func(ctx SpecContext) {

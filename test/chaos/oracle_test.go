@@ -391,6 +391,15 @@ func trim(obj map[string]any) {
 		// That it was held, a manager knows who told so.
 		delete(status, "resumedAt")
 		maps.DeleteFunc(status, func(_ string, value any) bool { return value == int64(0) })
+	case "Service":
+		// The address is any of many.
+		spec, _ := obj["spec"].(map[string]any)
+		delete(spec, "clusterIP")
+		delete(spec, "clusterIPs")
+	case "VirtualIP":
+		if status, _ := obj["status"].(map[string]any); status["dnsName"] != nil {
+			delete(status, "addresses")
+		}
 	case "PodDisruptionBudget":
 		// How often it was changed on the way.
 		delete(metadata, "generation")

@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 // run is one life of a scenario, with one fault or none.
@@ -74,7 +76,9 @@ func (w *world) live(ctx context.Context, s *scenario, p point, want string) (r 
 		harmed: map[types.UID]bool{}, dead: map[types.UID]bool{}, watched: map[string]bool{}, stop: make(chan struct{}), start: make(chan struct{}),
 		chance: rand.New(rand.NewPCG(p.seed, p.seed)),
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "c-"}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "c-", Annotations: map[string]string{v1alpha1.VirtualIPNetworksAnnotation: "198.51.100.0/24"},
+	}}
 	if err := w.admin.Create(ctx, namespace); err != nil {
 		r.fail("harness", "create namespace: %v", err)
 		return r, ""

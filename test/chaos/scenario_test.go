@@ -69,6 +69,8 @@ const (
 	addNode action = "addNode"
 	// bindClaims gives the App's claims their volumes, of a class that lets them get larger.
 	bindClaims action = "bindClaims"
+	// disallow takes from the namespace the networks that its virtual IPs may use.
+	disallow action = "disallow"
 	// wipe deletes the claims and the pod in a slot.
 	wipe action = "wipe"
 	// history records 50 versions, as if the App were old.
@@ -96,6 +98,8 @@ const (
 	labelled until = "labelled"
 	// checked: settled, and all its pods have the result of its check.
 	checked until = "checked"
+	// served: settled, and all virtual IPs that Apps ask for have addresses, for all of them.
+	served until = "served"
 	// grown: settled, and its claims are as large as it asks for.
 	grown until = "grown"
 	// emptied: the App has no pods.
@@ -108,7 +112,7 @@ const (
 
 var defaults = map[action]until{
 	create: settled, change: settled, restart: settled, rollback: settled, deletePod: settled, evictPod: settled, startManager: settled,
-	remove: gone, foreignPod: nothing, addNode: nothing, bindClaims: nothing, wipe: settled, history: nothing, stopManager: nothing,
+	remove: gone, foreignPod: nothing, addNode: nothing, bindClaims: nothing, disallow: nothing, wipe: settled, history: nothing, stopManager: nothing,
 }
 
 // scenarios reads all files.

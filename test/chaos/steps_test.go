@@ -58,6 +58,8 @@ func (r *run) do(ctx context.Context, s step) error {
 		return c.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeOf(r.namespace), Labels: map[string]string{v1alpha1.NodeAttributePrefix + "rack": "a"}}})
 	case bindClaims:
 		return r.bindClaims(ctx, app)
+	case disallow:
+		return r.disallow(ctx)
 	case wipe:
 		return r.wipe(ctx, app, s)
 	case history:
@@ -154,8 +156,9 @@ func (r *run) collect(ctx context.Context) (int, error) {
 	r.mu.Lock()
 	dead := maps.Clone(r.dead)
 	r.mu.Unlock()
-	if len(dead) == 0 {
-		return 0, nil
+	found, err := r.collectVIPs(ctx, dead)
+	if len(dead) == 0 || err != nil {
+		return found, err
 	}
 	var apps v1alpha1.AppList
 	if err := r.world.admin.List(ctx, &apps, client.InNamespace(r.namespace)); err != nil {
@@ -165,7 +168,6 @@ func (r *run) collect(ctx context.Context) (int, error) {
 		// Some finalizer holds it.
 		delete(dead, apps.Items[i].UID)
 	}
-	found := 0
 	for _, gvk := range r.world.kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(gvk)
@@ -364,6 +366,11 @@ func (r *run) missing(ctx context.Context, s step) (string, error) {
 		pods, err := r.podsOf(ctx, app)
 		pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return p.Status.Phase != corev1.PodRunning })
 		return map[bool]string{true: "fewer pods run"}[len(pods) < int(app.Spec.Desired())], err
+	case served:
+		if left, err := r.unsettled(ctx, app); left != "" || err != nil {
+			return left, err
+		}
+		return r.unserved(ctx)
 	case grown:
 		if left, err := r.unsettled(ctx, app); left != "" || err != nil {
 			return left, err

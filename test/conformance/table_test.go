@@ -25,7 +25,6 @@ const (
 	isKept    verdict = "kept"
 	isDiffers verdict = "differs"
 	isRefused verdict = "refused"
-	isNotYet  verdict = "not yet"
 )
 
 // row is a line of the page: a field, or a rule, and what became of it.
@@ -48,7 +47,6 @@ func (r row) by(names ...string) row {
 func kept(field, words string) row    { return row{field: field, verdict: isKept, words: words} }
 func differs(field, words string) row { return row{field: field, verdict: isDiffers, words: words} }
 func refused(field, words string) row { return row{field: field, verdict: isRefused, words: words} }
-func notYet(field, words string) row  { return row{field: field, verdict: isNotYet, words: words} }
 
 // section is a table of the page.
 type section struct {
@@ -124,7 +122,7 @@ func mentioned(fields map[string]verdict, field string) bool {
 			return false
 		}
 		field = field[:i]
-		if v := fields[field]; v == isRefused || v == isNotYet {
+		if fields[field] == isRefused {
 			return true
 		}
 	}
