@@ -112,7 +112,11 @@ func (n *names) addVirtualIP(v *v1alpha1.VirtualIP) {
 			break
 		}
 	}
-	n.would[dnsnames.VIPName(v.Spec.Name, v.Spec.Framework)] = fmt.Sprintf("It is the name of the %s, which %s", source, why)
+	key, err := v.Spec.Key()
+	if err != nil {
+		return
+	}
+	n.would[key+"."+v1alpha1.VIPZone] = fmt.Sprintf("It is the name of the %s, which %s", source, why)
 }
 
 // zoneOf tells where a name is, whatever the cluster is called in dcos.directory.

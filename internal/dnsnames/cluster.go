@@ -142,11 +142,3 @@ func Fixed() []Record {
 		{Name: "localhost", Value: Value{Addr: loopback6}},
 	}
 }
-
-// VIPName is the name of a named VIP of a framework.
-func VIPName(name, framework string) string {
-	if framework == "" {
-		framework = v1alpha1.FrameworkMarathon
-	}
-	return DomainFragment(name) + "." + DomainFragment(framework) + zoneL4LB
-}
