@@ -27,8 +27,8 @@ type alias struct {
 func NewZones(clusterID string) *Zones {
 	z := &Zones{
 		ClusterID: strings.ToLower(clusterID),
-		apexes: []string{"mesos", "thisdcos.directory", "thisdcos.global", "zk", "spartan", "localhost"},
-		fixed:  map[string]bool{},
+		apexes:    []string{"mesos", "thisdcos.directory", "thisdcos.global", "zk", "spartan", "localhost"},
+		fixed:     map[string]bool{},
 	}
 	z.add("mesos.thisdcos.directory", "mesos")
 	z.add("dclb.thisdcos.directory", "l4lb.thisdcos.directory")
