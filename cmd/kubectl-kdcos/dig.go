@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/transport/spdy"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/kubectl/pkg/util/templates"
-	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/apimachinery/pkg/util/httpstream" //nolint:staticcheck // client-go's forwarding of ports still speaks it, and not its successor
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/internal/dnsclient"
