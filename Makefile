@@ -94,6 +94,10 @@ scale-app: $(TEST_TOOLS) ## N Apps beside N Deployments, without and with a Serv
 scale-one: $(TEST_TOOLS) ## One App of N instances and its upgrade beside a Deployment (N, ROUNDS)
 	@go run ./test/scale -rounds $(ROUNDS) one=$(or $(N),5000)
 
+bench-dns: build $(TEST_TOOLS) ## The DNS server beside CoreDNS with Services, 30,000 tasks (N tasks)
+	go build -C cmd/dns -o $(CURDIR)/$(BIN)/ ./bench/...
+	KUBEBUILDER_ASSETS=$$(localcluster assets) $(BIN)/bench -dns $(BIN)/dns -twin $(BIN)/twin $(if $(N),-tasks $(N))
+
 test-scale: $(TEST_TOOLS) ## A small measurement that finds a write too many
 	@hack/test.sh scale
 
@@ -135,5 +139,5 @@ $(BIN)/localcluster: $(shell find hack/localcluster -type f -not -name '*_test.g
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
 .PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance \
-	test-scale chaos fuzz scale scale-app scale-one \
+	test-scale chaos fuzz scale scale-app scale-one bench-dns \
 	cluster-up cluster-down cluster-status image deploy undeploy clean

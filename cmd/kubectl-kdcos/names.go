@@ -143,7 +143,7 @@ func (n *names) from(r dnsclient.Record) string {
 }
 
 // explain says what may be wrong with a question that has no answer.
-func (n *names) explain(name, qtype string) []string {
+func (n *names) explain(name string) []string {
 	at, ours := zoneOf(name)
 	if !ours {
 		return []string{fmt.Sprintf("It is in none of the zones of DC/OS: %s and <id>.dcos.directory.", strings.Join(dnsnames.NewZones("").Apexes(), ", "))}

@@ -24,13 +24,11 @@ func ofDNS(o unstructured.Unstructured) bool {
 
 func dnsObject[T any](t *testing.T, objects []unstructured.Unstructured, kind string) T {
 	t.Helper()
-	for _, o := range objects {
-		if o.GetKind() == kind && ofDNS(o) {
-			return convert[T](t, o)
-		}
+	i := slices.IndexFunc(objects, func(o unstructured.Unstructured) bool { return o.GetKind() == kind && ofDNS(o) })
+	if i < 0 {
+		t.Fatalf("the DNS server has no %s", kind)
 	}
-	t.Fatalf("the DNS server has no %s", kind)
-	return *new(T)
+	return convert[T](t, objects[i])
 }
 
 // TestDNSReadsOnly holds that the server takes no port of root's, and writes

@@ -25,7 +25,7 @@ func (d *DCOS) mesosDNS() http.Handler {
 	})
 	mux.HandleFunc("GET /v1/config", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, map[string]any{
-			"Domain": "mesos", "TTL": d.options.TTL, "RefreshSeconds": 0, "SOAMname": nameServer("mesos"), "SOARname": "root." + nameServer("mesos"),
+			"Domain": "mesos", "TTL": d.options.TTL, "RefreshSeconds": 0, "SOAMname": nameServer("mesos"), "SOARname": mailbox("mesos"),
 			"SOAMinttl": d.options.NegativeTTL, "DNSOn": true, "HTTPOn": true, "EnforceRFC952": false, "SetTruncateBit": true,
 			"IPSources": []string{"host", "netinfo"},
 		})
@@ -210,5 +210,5 @@ func (d *DCOS) axfr() transfer {
 		}
 	}
 	ns := nameServer("mesos")
-	return transfer{TTL: d.options.TTL, Serial: d.serial.Load(), Mname: ns, Rname: "root." + ns, Domain: "mesos", Records: records}
+	return transfer{TTL: d.options.TTL, Serial: d.serial.Load(), Mname: ns, Rname: mailbox("mesos"), Domain: "mesos", Records: records}
 }

@@ -28,14 +28,12 @@ const smallest = 16
 // rrset is all that a name has. It never changes, and is shared by all answers.
 type rrset struct {
 	a, aaaa, srv []dns.RR
-	// values are what it was made of.
-	values []dnsnames.Value
 }
 
 // newRRset makes what a name has.
 func newRRset(ttl uint32) func(name string, values []dnsnames.Value) *rrset {
 	return func(name string, values []dnsnames.Value) *rrset {
-		set, owner := &rrset{values: values}, name+"."
+		set, owner := &rrset{}, name+"."
 		for _, v := range values {
 			switch header := (dns.RR_Header{Name: owner, Class: dns.ClassINET, Ttl: ttl}); {
 			case v.Target != "":
@@ -142,11 +140,18 @@ func nameServer(apex string) string {
 	return "ns.spartan."
 }
 
+// mailbox is whom to write about a zone, as Mesos-DNS made it of its server.
+func mailbox(apex string) string {
+	if apex == "mesos" {
+		return "root.ns1.mesos."
+	}
+	return "root.ns.spartan."
+}
+
 func (d *DCOS) soa(apex, owner string, ttl uint32) dns.RR {
-	ns := nameServer(apex)
 	return &dns.SOA{
 		Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttl},
-		Ns:  ns, Mbox: "root." + ns,
+		Ns:  nameServer(apex), Mbox: mailbox(apex),
 		Serial: d.serial.Load(), Refresh: 60, Retry: 600, Expire: 86400, Minttl: d.options.NegativeTTL,
 	}
 }
