@@ -39,13 +39,13 @@ func (r *Reconciler) discover(ctx context.Context, app *v1alpha1.App, seen *obse
 			continue
 		}
 		done[v.Key] = true
-		stalled, err := r.notServed(ctx, app.Namespace, v.Key)
+		why, err := r.notServed(ctx, app.Namespace, v.Key)
 		if err != nil {
 			return err
 		}
-		if stalled != nil {
-			reason = cmp.Or(reason, stalled.Reason)
-			words = append(words, v.Field+": "+stalled.Message)
+		if why != nil {
+			reason = cmp.Or(reason, why.Reason)
+			words = append(words, v.Field+": "+why.Message)
 		}
 	}
 	why, shared, err := r.namesakes(ctx, seen)
@@ -74,13 +74,26 @@ func (r *Reconciler) notServed(ctx context.Context, namespace, key string) (*met
 	if err := r.Client.List(ctx, &found, client.InNamespace(namespace), index.WithVIP(key), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list VirtualIPs: %w", err)
 	}
-	var stalled *metav1.Condition
+	var why *metav1.Condition
 	for i := range found.Items {
-		if stalled = meta.FindStatusCondition(found.Items[i].Status.Conditions, v1alpha1.ConditionStalled); stalled == nil {
+		if why = refused(&found.Items[i]); why == nil {
 			return nil, nil
 		}
 	}
-	return stalled, nil
+	return why, nil
+}
+
+// refused is the condition of a VirtualIP that is not served until somebody
+// changes something, nil if it is or will be.
+func refused(v *v1alpha1.VirtualIP) *metav1.Condition {
+	if c := meta.FindStatusCondition(v.Status.Conditions, v1alpha1.ConditionStalled); c != nil {
+		return c
+	}
+	c := meta.FindStatusCondition(v.Status.Conditions, v1alpha1.ConditionReady)
+	if c != nil && (c.Reason == v1alpha1.ReasonRefused || c.Reason == v1alpha1.ReasonNameConflict) {
+		return c
+	}
+	return nil
 }
 
 // namesakes says that tasks of other Apps, or of none, are found by the DNS name
@@ -167,7 +180,7 @@ func comesOrGoes() predicate.Funcs {
 func stalls() predicate.Funcs {
 	why := func(obj client.Object) string {
 		if v, is := obj.(*v1alpha1.VirtualIP); is {
-			if c := meta.FindStatusCondition(v.Status.Conditions, v1alpha1.ConditionStalled); c != nil {
+			if c := refused(v); c != nil {
 				return c.Reason + c.Message
 			}
 		}

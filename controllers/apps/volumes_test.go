@@ -129,8 +129,11 @@ var _ = Describe("An App with volumes", func() {
 		}).Should(Succeed())
 
 		By("making one smaller")
-		app.Spec.Container.Volumes[0].Persistent.Size = ptr.To[int64](1)
-		Expect(k8s.Update(ctx, app)).To(MatchError(ContainSubstring("can't get smaller")))
+		// A status may be written in between.
+		Eventually(func(g Gomega) {
+			get(ctx, g, app).Spec.Container.Volumes[0].Persistent.Size = ptr.To[int64](1)
+			g.Expect(k8s.Update(ctx, app)).To(MatchError(ContainSubstring("can't get smaller")))
+		}).Should(Succeed())
 	})
 
 	It("makes an external volume that is missing, and leaves it there", func(ctx SpecContext) {

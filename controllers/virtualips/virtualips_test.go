@@ -390,6 +390,50 @@ var _ = Describe("VirtualIPs", func() {
 		Expect(err.Error()).To(ContainSubstring("spec.ip: namespace " + ns + " may not use 198.51.100.1"))
 		v.Spec.IP = "203.0.113.9"
 		Expect(k8s.Create(ctx, v)).To(Succeed())
+
+		By("whatever it says of who made it")
+		disguised := &v1alpha1.VirtualIP{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "disguised", Labels: map[string]string{"app.kubernetes.io/managed-by": "kdcos"}},
+			Spec:       v1alpha1.VirtualIPSpec{IP: "198.51.100.1"},
+		}
+		asking(ctx, ns, "web", labels{"VIP_0": "198.51.100.1:80"})
+		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, disguised))).To(Succeed())
+		Eventually(func(g Gomega) {
+			var all v1alpha1.VirtualIPList
+			g.Expect(k8s.List(ctx, &all, client.InNamespace(ns))).To(Succeed())
+			for _, one := range all.Items {
+				if one.Spec.IP == "198.51.100.1" {
+					isStalled(v1alpha1.ReasonAddressNotAllowed, "may not use 198.51.100.1")(g, &one)
+				}
+			}
+		}).WithTimeout(soon).Should(Succeed())
+	})
+
+	DescribeTable("are judged by the annotation as the manager does",
+		func(ctx SpecContext, networks, ip string, allowed bool) {
+			v := &v1alpha1.VirtualIP{ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(ctx, networks), Name: "v"}, Spec: v1alpha1.VirtualIPSpec{IP: ip}}
+			err := k8s.Create(ctx, v, client.DryRunAll)
+			if allowed {
+				Expect(err).NotTo(HaveOccurred())
+			} else {
+				Expect(err).To(MatchError(apierrors.IsForbidden, "forbidden"))
+			}
+		},
+		Entry("none", "", "203.0.113.9", false),
+		Entry("with blanks", " 198.51.100.0/24 , 203.0.113.0/24,", "203.0.113.9", true),
+		Entry("of the other family", "203.0.113.0/24", "2001:db8::7", false),
+		Entry("of IPv6", "2001:db8::/32", "2001:db8::7", true),
+		Entry("that is none", "203.0.113.9,nonsense", "203.0.113.9", false),
+	)
+
+	It("that the cluster can't serve say so, and the App does", func(ctx SpecContext) {
+		ns := newNamespace(ctx, "2001:db8::/32")
+		app := asking(ctx, ns, "web", labels{"VIP_0": "[2001:db8::7]:80"})
+		settles(ctx, ns, "ip-2001-0db8-0000-0000-0000-0000-0000-0007", func(g Gomega, v *v1alpha1.VirtualIP) {
+			ready := meta.FindStatusCondition(v.Status.Conditions, v1alpha1.ConditionReady)
+			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonRefused), ready.Message)
+		})
+		appSays(ctx, app, v1alpha1.ReasonRefused, "spec.container.portMappings[0].labels[VIP_0]: ")
 	})
 })
 

@@ -153,7 +153,11 @@ var _ = Describe("At rest", Serial, func() {
 		}).WithTimeout(2 * time.Minute).Should(Succeed())
 		namespace := newNamespace(ctx)
 		for i := range 50 {
-			Expect(k8s.Create(ctx, web(namespace, fmt.Sprintf("app-%d", i), 1))).To(Succeed())
+			app := web(namespace, fmt.Sprintf("app-%d", i), 1)
+			if i%5 == 0 {
+				withVIPs(app, "/"+namespace+":80", fmt.Sprintf("/%s/%d:80", namespace, i))
+			}
+			Expect(k8s.Create(ctx, app)).To(Succeed())
 		}
 		for i := range 50 {
 			eventuallyReady(ctx, web(namespace, fmt.Sprintf("app-%d", i), 1))
