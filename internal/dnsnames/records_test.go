@@ -162,20 +162,23 @@ func TestNoDiscovery(t *testing.T) {
 		Ports: []v1alpha1.DiscoveryPort{{Number: 31000, HostPort: 31000}},
 	}
 	own := "no-disc-app-" + hash("id") + "-s7.devchronos.prod"
-	want := map[string][]string{
-		"no-disc-app.devchronos.prod.mesos":       {"10.0.0.1"},
-		"no-disc-app.devchronos.prod.slave.mesos": {"10.0.0.1"},
-		own + ".mesos":                                  {"10.0.0.1"},
-		own + ".slave.mesos":                            {"10.0.0.1"},
-		"_no-disc-app._tcp.devchronos.prod.mesos":       {own + ".slave.mesos:31000"},
-		"_no-disc-app._udp.devchronos.prod.mesos":       {own + ".slave.mesos:31000"},
-		"_no-disc-app._tcp.devchronos.prod.slave.mesos": {own + ".slave.mesos:31000"},
-		"_no-disc-app._udp.devchronos.prod.slave.mesos": {own + ".slave.mesos:31000"},
+	want := map[string][]string{}
+	for name, value := range map[string]string{
+		"no-disc-app.devchronos.prod.mesos":             "10.0.0.1",
+		"no-disc-app.devchronos.prod.slave.mesos":       "10.0.0.1",
+		"_no-disc-app._tcp.devchronos.prod.mesos":       own + ".slave.mesos:31000",
+		"_no-disc-app._udp.devchronos.prod.mesos":       own + ".slave.mesos:31000",
+		"_no-disc-app._tcp.devchronos.prod.slave.mesos": own + ".slave.mesos:31000",
+		"_no-disc-app._udp.devchronos.prod.slave.mesos": own + ".slave.mesos:31000",
+
 		// dcos-net's labels have no dots.
-		"no-disc-app.devchronos-prod.agentip.dcos.thisdcos.directory":     {"10.0.0.1"},
-		"no-disc-app.devchronos-prod.autoip.dcos.thisdcos.directory":      {"10.0.0.1"},
-		"no-disc-app.devchronos-prod.containerip.dcos.thisdcos.directory": {"9.0.0.1"},
+		"no-disc-app.devchronos-prod.agentip.dcos.thisdcos.directory":     "10.0.0.1",
+		"no-disc-app.devchronos-prod.autoip.dcos.thisdcos.directory":      "10.0.0.1",
+		"no-disc-app.devchronos-prod.containerip.dcos.thisdcos.directory": "9.0.0.1",
+	} {
+		want[name] = []string{value}
 	}
+	want[own+".mesos"], want[own+".slave.mesos"] = []string{"10.0.0.1"}, []string{"10.0.0.1"}
 	if diff := cmp.Diff(want, text(task.Records())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
