@@ -99,7 +99,7 @@ func SetupWithManager(mgr ctrl.Manager, workers int) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("virtualip-demand").
-		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(demands), specs).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(demands), builder.WithPredicates(demandChanges())).
 		Watches(&v1alpha1.VirtualIP{}, handler.EnqueueRequestsFromMapFunc(demandFor), specs).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconcile.Func(r.meet))

@@ -14,7 +14,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -25,6 +27,11 @@ import (
 // conflictPause is how long a VirtualIP is left alone that somebody else was
 // faster to change. The change will be seen, and brings on a pass.
 const conflictPause = time.Second
+
+// patience is how long a new App without a task that takes connections waits for
+// its VirtualIP. It had no name on DC/OS until then, and Kubernetes finds the
+// task of an App at once, in place of three times while it starts.
+const patience = 3 * time.Second
 
 // gathering is how long a new VirtualIP waits for further Apps that ask for it:
 // many are applied at once, and each would be a write of its own.
@@ -47,6 +54,9 @@ func (r *Reconciler) meet(ctx context.Context, req reconcile.Request) (reconcile
 		if len(apps.Items) == 0 {
 			return reconcile.Result{}, nil
 		}
+		if wait := r.early(apps.Items); wait > 0 {
+			return reconcile.Result{RequeueAfter: wait}, nil
+		}
 		return r.make(ctx, req.Namespace, key, apps.Items)
 	}
 	written := false
@@ -68,6 +78,38 @@ func (r *Reconciler) meet(ctx context.Context, req reconcile.Request) (reconcile
 		}
 	}
 	return reconcile.Result{}, nil
+}
+
+// early is how long new Apps may still take to have a task that takes
+// connections, 0 if one of them has, or took too long.
+func (r *Reconciler) early(apps []v1alpha1.App) time.Duration {
+	wait := patience
+	for i := range apps {
+		if takesConnections(&apps[i]) {
+			return 0
+		}
+		wait = min(wait, patience-r.Clock.Since(apps[i].CreationTimestamp.Time))
+	}
+	return max(wait, 0)
+}
+
+// takesConnections says that an App has a task that may take connections.
+func takesConnections(app *v1alpha1.App) bool {
+	s := &app.Status
+	return s.TasksHealthy > 0 || s.TasksRunning > 0 && s.TasksUnhealthy == 0
+}
+
+// demandChanges lets changes pass of what Apps ask for, and of whether they have
+// tasks to be found.
+func demandChanges() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			old, was := e.ObjectOld.(*v1alpha1.App)
+			now, is := e.ObjectNew.(*v1alpha1.App)
+			return was && is && takesConnections(old) != takesConnections(now)
+		},
+	})
 }
 
 // make makes a VirtualIP under the first of its names that is free.
