@@ -95,6 +95,7 @@ scale-one: $(TEST_TOOLS) ## One App of N instances and its upgrade beside a Depl
 	@go run ./test/scale -rounds $(ROUNDS) one=$(or $(N),5000)
 
 bench-dns: build $(TEST_TOOLS) ## The DNS server beside CoreDNS with Services, 30,000 tasks (N tasks)
+	command -v dnsperf >/dev/null || { echo "it needs dnsperf: apt-get install dnsperf"; exit 1; }
 	go build -C cmd/dns -o $(CURDIR)/$(BIN)/ ./bench/...
 	KUBEBUILDER_ASSETS=$$(localcluster assets) $(BIN)/bench -dns $(BIN)/dns -twin $(BIN)/twin $(if $(N),-tasks $(N))
 

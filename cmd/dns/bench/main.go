@@ -76,14 +76,14 @@ func run(ctx context.Context, tasks, queries, rounds, changes int, ours, twin st
 	}
 	defer b.stop()
 	r := result{Tasks: tasks, Mixes: map[string]cost{}, Changes: changes}
-	for _, mix := range mixes(world.apps) {
+	for _, mix := range mixes {
 		var own, other []float64
 		for range rounds {
-			x, err := a.measure(mix.ours, queries)
+			x, err := a.measure(world.dir, mix.ours, mix.qtype, world.apps, queries)
 			if err != nil {
 				return fmt.Errorf("%s: %w", mix.name, err)
 			}
-			y, err := b.measure(mix.twin, queries)
+			y, err := b.measure(world.dir, mix.twin, mix.qtype, world.apps, queries)
 			if err != nil {
 				return fmt.Errorf("%s of the twin: %w", mix.name, err)
 			}
