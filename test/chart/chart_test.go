@@ -169,9 +169,15 @@ func TestBindings(t *testing.T) {
 		for _, pod := range pods(t, objects) {
 			accounts[pod.ServiceAccountName] = true
 		}
-		roles := map[string]bool{}
+		roles, managers := map[string]bool{}, 0
 		for _, o := range objects {
 			roles[o.GetKind()+"/"+o.GetName()] = true
+			if o.GetKind() == "ServiceAccount" && o.GetLabels()["app.kubernetes.io/component"] == "manager" {
+				managers++
+			}
+		}
+		if managers > 1 {
+			t.Errorf("%d accounts say that they are the manager's", managers)
 		}
 		for _, o := range objects {
 			if !strings.HasSuffix(o.GetKind(), "RoleBinding") {

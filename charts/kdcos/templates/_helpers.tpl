@@ -27,6 +27,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* The labels of what leads the cluster's DNS to ours. */}}
+{{- define "kdcos.stubDomains.labels" -}}
+app.kubernetes.io/name: kdcos
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: stub-domains
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
 {{- define "kdcos.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "kdcos.name" .) .Values.serviceAccount.name -}}
