@@ -165,7 +165,7 @@ var (
 	_ = behaviour("all of several health checks have to pass", func(w *watcher) {
 		const two = `"container": {"docker": {"image": "kdcos/web:v1"}, "portMappings": [{"containerPort": 80}]}, "healthChecks": [
 			{"protocol": "HTTP", "path": "/", "portIndex": 0, "intervalSeconds": 1, "maxConsecutiveFailures": 0},
-			{"protocol": "HTTP", "path": "/health", "portIndex": 0, "intervalSeconds": 2, "maxConsecutiveFailures": 2, "gracePeriodSeconds": 60}]`
+			{"protocol": "HTTP", "path": "/health", "portIndex": 0, "intervalSeconds": 2, "maxConsecutiveFailures": 5, "gracePeriodSeconds": 60}]`
 		a := w.run(`"id": "two-checks", ` + two)
 		w.Expect(a.get().Status.TasksHealthy).To(BeEquivalentTo(1))
 		before := a.incarnations()
