@@ -7,11 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -21,10 +17,6 @@ import (
 	"github.com/kdcos/kdcos/internal/rollout"
 	"github.com/kdcos/kdcos/internal/workload"
 )
-
-// refusedRetry is when a pod that the API server refused is tried again: a
-// quota or a policy of the namespace may have changed.
-const refusedRetry = 30 * time.Second
 
 // launchesAPass is how many tasks are launched before an App is looked at
 // again. Their pods bring on the next pass.
@@ -83,7 +75,7 @@ func (r *Reconciler) start(ctx context.Context, owner, app *v1alpha1.App, slot w
 	}
 	log.FromContext(ctx).V(1).Info("launch", "slot", slot.Number, "reason", why)
 	if err := r.Apply.Create(ctx, owner, pod); err != nil {
-		return refusal(err, "create pod")
+		return reconciler.Refusal(err, "create pod")
 	}
 	tasksLaunched.WithLabelValues(string(why)).Inc()
 	return nil
@@ -95,25 +87,4 @@ func options(k rollout.Kill) []client.DeleteOption {
 		return []client.DeleteOption{client.GracePeriodSeconds(0)}
 	}
 	return nil
-}
-
-// refusal tells an answer of the API server that only somebody else can change
-// from one that a further try may.
-func refusal(err error, doing string) error {
-	var conflict *apply.NameConflictError
-	var status apierrors.APIStatus
-	switch {
-	case errors.As(err, &conflict):
-		return &reconciler.NotReady{Reason: v1alpha1.ReasonNameConflict, Message: err.Error(), After: refusedRetry}
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return err
-	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
-		message := err.Error()
-		if errors.As(err, &status) && status.Status().Details != nil {
-			// The name of what was made says nothing and changes.
-			message = strings.ReplaceAll(message, fmt.Sprintf("%q ", status.Status().Details.Name), "")
-		}
-		return &reconciler.NotReady{Reason: v1alpha1.ReasonRefused, Message: message, After: refusedRetry}
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/reconciler"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -48,7 +49,7 @@ func (r *Reconciler) protect(ctx context.Context, seen *observed) error {
 	switch {
 	case own == nil && least > 0:
 		if err := r.Apply.Create(ctx, seen.app, workload.DisruptionBudget(seen.app, least)); err != nil {
-			return refusal(err, "create pod disruption budget")
+			return reconciler.Refusal(err, "create pod disruption budget")
 		}
 	case own != nil && least == 0:
 		if err := r.Apply.Delete(ctx, own); err != nil {

@@ -67,7 +67,7 @@ func (r *Reconciler) assignServicePorts(ctx context.Context, seen *observed) ([]
 	case err != nil:
 		s.forget(app.UID)
 		return nil, &reconciler.NotReady{
-			Reason: v1alpha1.ReasonPortsExhausted, Message: err.Error(), Serving: len(seen.pods) > 0, After: refusedRetry,
+			Reason: v1alpha1.ReasonPortsExhausted, Message: err.Error(), Serving: len(seen.pods) > 0, After: reconciler.RefusedRetry,
 		}
 	case !slices.Equal(ports, app.Status.ServicePorts):
 		s.give(app.UID, ports, seen.now)

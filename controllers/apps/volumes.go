@@ -87,7 +87,7 @@ func (r *Reconciler) claim(ctx context.Context, seen *observed, launch []int) er
 				continue
 			}
 			if err := r.Apply.Create(ctx, seen.app, claim); err != nil {
-				return refusal(err, "create claim")
+				return reconciler.Refusal(err, "create claim")
 			}
 		}
 		return nil
@@ -119,7 +119,7 @@ func (r *Reconciler) claimExternal(ctx context.Context, seen *observed) error {
 		}
 		if holder != "" {
 			return &reconciler.NotReady{
-				Reason: v1alpha1.ReasonNameConflict, After: refusedRetry,
+				Reason: v1alpha1.ReasonNameConflict, After: reconciler.RefusedRetry,
 				Message: fmt.Sprintf("the external volume %s is used by the App %s, and not shared by both", volume, holder),
 			}
 		}
@@ -131,7 +131,7 @@ func (r *Reconciler) claimExternal(ctx context.Context, seen *observed) error {
 		}
 		// The cache has none but ours.
 		if err := r.Apply.CreateKept(ctx, claim); err != nil {
-			return refusal(err, "create claim")
+			return reconciler.Refusal(err, "create claim")
 		}
 	}
 	return nil
@@ -181,7 +181,7 @@ func (r *Reconciler) grow(ctx context.Context, seen *observed) error {
 			larger := claim.DeepCopy()
 			larger.Spec.Resources.Requests[corev1.ResourceStorage] = size
 			if err := r.Apply.Update(ctx, claim, larger); err != nil {
-				errs = append(errs, refusal(err, "patch claim"))
+				errs = append(errs, reconciler.Refusal(err, "patch claim"))
 			}
 		}
 	}

@@ -10,14 +10,12 @@ package virtualips
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -47,9 +45,6 @@ import (
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=servicecidrs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-
-// refusedRetry is when a Service that the API server refused is tried again.
-const refusedRetry = 30 * time.Second
 
 // rest is how long a VirtualIP that serves is left alone between passes: each
 // pass counts all its tasks, and tells if one more is ready. One that does not
@@ -91,7 +86,7 @@ func SetupWithManager(mgr ctrl.Manager, workers int) error {
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.askedBy), specs).
 		Watches(&v1alpha1.VirtualIP{}, handler.EnqueueRequestsFromMapFunc(r.rivals), specs).
 		Watches(&networkingv1.ServiceCIDR{}, handler.EnqueueRequestsFromMapFunc(r.withAddress), specs).
-		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.allowed), builder.WithPredicates(networkChanges())).
+		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.withAddress), builder.WithPredicates(networkChanges())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.VirtualIP](mgr.GetClient(), r.Events, r, reconciler.Resting(rest)))
 	if err != nil {
@@ -126,7 +121,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, v *v1alpha1.VirtualIP) (reco
 		return reconcile.Result{}, refused
 	}
 	if err := r.serve(ctx, seen); err != nil {
-		return reconcile.Result{}, refusal(err)
+		return reconcile.Result{}, err
 	}
 	return reconcile.Result{}, setStatus(v, seen)
 }
@@ -141,34 +136,19 @@ func (r *Reconciler) serve(ctx context.Context, seen *observed) error {
 	case seen.service == nil:
 		log.FromContext(ctx).V(1).Info("serve", "key", key)
 		if err := r.Apply.Create(ctx, v, vip.Service(v, key, ports)); err != nil {
-			return fmt.Errorf("create service: %w", err)
+			return reconciler.Refusal(err, "create service")
 		}
 		return nil
 	}
 	if changed := vip.Changed(seen.service, v, key, ports); changed != nil {
 		if err := r.Apply.Update(ctx, seen.service, changed); err != nil {
-			return fmt.Errorf("patch service: %w", err)
+			return reconciler.Refusal(err, "patch service")
 		}
 	}
 	if published := vip.Published(seen.service, v, key); published != nil {
 		if err := r.Apply.UpdateStatus(ctx, seen.service, published); err != nil {
-			return fmt.Errorf("patch service: %w", err)
+			return reconciler.Refusal(err, "patch service")
 		}
 	}
 	return nil
-}
-
-// refusal tells an answer of the API server that only somebody else can change
-// from one that a further try may.
-func refusal(err error) error {
-	var conflict *apply.NameConflictError
-	switch {
-	case errors.As(err, &conflict):
-		return &reconciler.NotReady{Reason: v1alpha1.ReasonNameConflict, Message: err.Error(), After: refusedRetry}
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return err
-	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
-		return &reconciler.NotReady{Reason: v1alpha1.ReasonRefused, Message: err.Error(), After: refusedRetry}
-	}
-	return err
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/reconciler"
 	"github.com/kdcos/kdcos/internal/vip"
 )
 
@@ -132,7 +133,7 @@ func (r *Reconciler) make(ctx context.Context, namespace, key string, apps []v1a
 			for i := range apps {
 				r.Events.Eventf(&apps[i], nil, corev1.EventTypeWarning, v1alpha1.ReasonRefused, "Serve", "create VirtualIP: %s", err)
 			}
-			return reconcile.Result{RequeueAfter: refusedRetry}, nil
+			return reconcile.Result{RequeueAfter: reconciler.RefusedRetry}, nil
 		}
 		return reconcile.Result{}, fmt.Errorf("create VirtualIP: %w", err)
 	}

@@ -43,15 +43,10 @@ func (r *Reconciler) rivals(ctx context.Context, obj client.Object) []reconcile.
 	return all
 }
 
-// withAddress are all VirtualIPs with an address of their own.
+// withAddress are all VirtualIPs with an address of their own: what is allowed to
+// one decides for those that wait for it, too.
 func (r *Reconciler) withAddress(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.requests(ctx, func(v *v1alpha1.VirtualIP) bool { return v.Spec.IP != "" })
-}
-
-// allowed are the VirtualIPs that the annotation of a namespace concerns: those in
-// it, and those that wait for one of them.
-func (r *Reconciler) allowed(ctx context.Context, _ client.Object) []reconcile.Request {
-	return r.withAddress(ctx, nil)
 }
 
 // networkChanges are changes of what a namespace allows.
