@@ -11,9 +11,10 @@ import (
 	"sync/atomic"
 )
 
-// Store holds names and, for each, something built of its values. Whoever looks
-// a name up never waits for who changes it, and sees what was built once, whole.
-// Values are counted: a name that ten tasks share goes with the last.
+// Store holds names and, for each, something built of its values when it is
+// first asked for: most names never are. Whoever looks a name up never waits for
+// who changes it, and sees the values of one Commit, whole. Values are counted: a
+// name that ten tasks share goes with the last.
 type Store[T any] struct {
 	build  func(name string, values []Value) T
 	seed   maphash.Seed
@@ -36,11 +37,21 @@ type shard[T any] struct {
 }
 
 type entry[T any] struct {
-	built  atomic.Pointer[T]
+	// shown is what the last Commit left, nil before the first.
+	shown atomic.Pointer[shown[T]]
+	// values are shared with shown until they change.
 	values []counted
+	shared bool
 	// children are the names right below. A name that has any is there, even
 	// without values (RFC 8020).
 	children int
+}
+
+// shown is what who looks a name up sees. Its values stay, only their counts
+// change.
+type shown[T any] struct {
+	values []counted
+	built  atomic.Pointer[T]
 }
 
 type counted struct {
@@ -68,12 +79,22 @@ func (s *Store[T]) Get(name string) (T, bool) {
 	e := shard.entries[name]
 	shard.RUnlock()
 	if e != nil {
-		if built := e.built.Load(); built != nil {
-			return *built, true
+		if now := e.shown.Load(); now != nil {
+			return s.builtOf(name, now), true
 		}
 	}
 	var none T
 	return none, false
+}
+
+// builtOf builds what has not been built yet. Two that do so at once build the same.
+func (s *Store[T]) builtOf(name string, now *shown[T]) T {
+	if built := now.built.Load(); built != nil {
+		return *built
+	}
+	built := s.build(name, list(now.values))
+	now.built.Store(&built)
+	return built
 }
 
 // Replace takes records away and adds others. It shows with the next Commit.
@@ -88,6 +109,7 @@ func (s *Store[T]) Replace(remove, add []Record) {
 			e.values[i].count++
 			continue
 		}
+		e.own()
 		e.values = slices.Insert(e.values, i, counted{Value: r.Value, count: 1})
 		s.touched[r.Name] = e
 		s.stats.Records++
@@ -102,10 +124,18 @@ func (s *Store[T]) Replace(remove, add []Record) {
 			continue
 		}
 		if e.values[i].count--; e.values[i].count == 0 {
+			e.own()
 			e.values = slices.Delete(e.values, i, i+1)
 			s.touched[r.Name] = e
 			s.stats.Records--
 		}
+	}
+}
+
+// own sees to it that nobody else sees the values.
+func (e *entry[T]) own() {
+	if e.shared {
+		e.values, e.shared = slices.Clone(e.values), false
 	}
 }
 
@@ -141,26 +171,26 @@ func (s *Store[T]) put(name string, e *entry[T]) {
 	s.touched[name] = e
 }
 
-// Commit builds the names that changed anew, and no others. It returns how many
+// Commit shows the names that changed, and touches no others. It returns how many
 // they were.
 func (s *Store[T]) Commit() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rebuilt := 0
+	changed := 0
 	for name, e := range s.touched {
 		if len(e.values) == 0 && e.children == 0 {
 			s.remove(name)
 			continue
 		}
-		if e.built.Load() == nil {
+		if e.shown.Swap(&shown[T]{values: e.values}) == nil {
 			s.stats.Names++
 		}
-		built := s.build(name, e.list())
-		e.built.Store(&built)
-		rebuilt++
+		e.shared = true
+		changed++
 	}
-	clear(s.touched)
-	return rebuilt
+	// A new map: the first one has had all names, and stays that large for ever.
+	s.touched = map[string]*entry[T]{}
+	return changed
 }
 
 // remove takes out a name, and those above that nothing is left of.
@@ -174,7 +204,7 @@ func (s *Store[T]) remove(name string) {
 		shard.Lock()
 		delete(shard.entries, name)
 		shard.Unlock()
-		if e.built.Swap(nil) != nil {
+		if e.shown.Swap(nil) != nil {
 			s.stats.Names--
 		}
 		_, parent, more := strings.Cut(name, ".")
@@ -188,10 +218,10 @@ func (s *Store[T]) remove(name string) {
 	}
 }
 
-func (e *entry[T]) list() []Value {
-	values := make([]Value, len(e.values))
-	for i := range e.values {
-		values[i] = e.values[i].Value
+func list(all []counted) []Value {
+	values := make([]Value, len(all))
+	for i := range all {
+		values[i] = all[i].Value
 	}
 	return values
 }
@@ -204,7 +234,7 @@ func (s *Store[T]) Values(name string) []Value {
 	if e == nil {
 		return nil
 	}
-	return e.list()
+	return list(e.values)
 }
 
 // Each calls visit with the values of every name, until it says false. It does
@@ -219,7 +249,7 @@ func (s *Store[T]) Each(visit func(name string, values []Value) bool) {
 		s.mu.Lock()
 		for name, e := range s.shards[i].entries {
 			if len(e.values) > 0 {
-				part = append(part, named{name, e.list()})
+				part = append(part, named{name, list(e.values)})
 			}
 		}
 		s.mu.Unlock()

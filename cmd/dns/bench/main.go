@@ -100,6 +100,8 @@ func run(ctx context.Context, tasks, queries, rounds, changes int, ours, twin st
 	if r.TwinMiB, err = b.rss(); err != nil {
 		return err
 	}
+	// Its part is done: what follows is ours alone.
+	b.stop()
 	delays, err := world.churn(ctx, a.address, changes, 10*time.Second)
 	if err != nil {
 		return err
