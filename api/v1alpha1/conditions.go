@@ -24,6 +24,15 @@ const (
 	ConditionDiscoveryIncomplete = "DiscoveryIncomplete"
 )
 
+// Conditions of Jobs. They are there only while they are true.
+const (
+	// ConditionCronQuirk says that Metronome reads the expression of a schedule
+	// otherwise than its author will have meant. It is followed all the same.
+	ConditionCronQuirk = "CronQuirk"
+	// ConditionScheduleExhausted says that a schedule has no tick any more.
+	ConditionScheduleExhausted = "ScheduleExhausted"
+)
+
 // Conditions that the manager writes on pods: the results of the checks it
 // makes. They change when the outcome does.
 const (
@@ -108,6 +117,30 @@ const (
 	ReasonNameTooLong = "NameTooLong"
 	// ReasonNoBackends: no task behind the address of a VirtualIP takes connections.
 	ReasonNoBackends = "NoBackends"
+	// ReasonScheduled: the Job waits for its next tick.
+	ReasonScheduled = "Scheduled"
+	// ReasonRunning: a task of the run runs.
+	ReasonRunning = "Running"
+	// ReasonRestarting: a task of the run has failed, and another one follows.
+	ReasonRestarting = "Restarting"
+	// ReasonStopping: the run was stopped, and its task ends.
+	ReasonStopping = "Stopping"
+	// ReasonSucceeded: the run has done its work.
+	ReasonSucceeded = "Succeeded"
+	// ReasonTaskFailed: a task of the run has failed, and no other one follows.
+	ReasonTaskFailed = "TaskFailed"
+	// ReasonStopped: the run was stopped by somebody.
+	ReasonStopped = "Stopped"
+	// ReasonStartingDeadline: no node was found for the run in the time that it had.
+	ReasonStartingDeadline = "StartingDeadlineExceeded"
+	// ReasonActiveDeadline: a task of the run has failed after the time in which another one would follow.
+	ReasonActiveDeadline = "ActiveDeadlineExceeded"
+	// ReasonTaskLost: the node of the run's task does not answer any more.
+	ReasonTaskLost = "TaskLost"
+	// ReasonUnknownDependencies: what the Job depends on is not there.
+	ReasonUnknownDependencies = "UnknownDependencies"
+	// ReasonJobGone: the Job that the run is of is not there.
+	ReasonJobGone = "JobGone"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )

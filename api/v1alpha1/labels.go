@@ -45,6 +45,15 @@ const (
 	// DiscoveryAnnotation carries, on a pod, how its task is found: a Discovery
 	// as JSON.
 	DiscoveryAnnotation = "kdcos.io/discovery"
+	// JobLabel carries, on runs of a Job and on what they own, the name of the Job,
+	// shortened with a hash where that is longer than a label value may be.
+	JobLabel = "kdcos.io/job"
+	// JobRunLabel carries, on what a run of a Job owns, the name of the JobRun.
+	JobRunLabel = "kdcos.io/job-run"
+	// AttemptLabel carries, on what an attempt of a run is made of, its number.
+	AttemptLabel = "kdcos.io/attempt"
+	// HistoryFinalizer keeps a run until it is in the counters of its Job.
+	HistoryFinalizer = "kdcos.io/history"
 	// VirtualIPLabel carries, on a Service and so on its EndpointSlices, the
 	// name of the VirtualIP that it serves, shortened with a hash where that is
 	// longer than a label value may be.

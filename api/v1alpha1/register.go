@@ -24,7 +24,8 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &App{}, &AppList{}, &VirtualIP{}, &VirtualIPList{})
+	scheme.AddKnownTypes(GroupVersion, &App{}, &AppList{}, &VirtualIP{}, &VirtualIPList{},
+		&Job{}, &JobList{}, &JobRun{}, &JobRunList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

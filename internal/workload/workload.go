@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package workload turns an App and one of its slots into the Pod that runs
-// it, as apply configurations. It decides nothing about when and how many, it
+// it, and an attempt of a JobRun into the Job of batch/v1, as apply
+// configurations. It decides nothing about when and how many, it
 // talks to nobody, and it never sees Marathon JSON.
 //
 // It takes specs after AppSpec.Default.
@@ -49,7 +50,41 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		return nil, err
 	}
 	config = cmp.Or(slot.Config, config)
-	tasks, err := tasksOf(app, settings, config, slot.Number, string(raw))
+	made, err := newInstance(app, settings, slot, config, string(raw))
+	if err != nil {
+		return nil, err
+	}
+	made.spec.WithRestartPolicy(restartPolicy(&app.Spec)).
+		WithReadinessGates(readinessGates(made.checks)...)
+	annotations, err := annotations(app, slot, made.checks)
+	if err != nil {
+		return nil, err
+	}
+	if annotations[v1alpha1.DiscoveryAnnotation], err = discovery(app, settings, made.tasks); err != nil {
+		return nil, err
+	}
+	labels := Labels(app)
+	labels[v1alpha1.ConfigLabel] = config
+	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)
+	maps.Copy(labels, made.labels)
+	return corev1ac.Pod(PodName(app, config, slot.Number), app.Namespace).
+		WithLabels(labels).
+		WithAnnotations(annotations).
+		WithOwnerReferences(owner(app)).
+		WithSpec(made.spec), nil
+}
+
+// instance is what the pods of Apps and those of Jobs have in common.
+type instance struct {
+	spec   *corev1ac.PodSpecApplyConfiguration
+	tasks  []task
+	checks []TaskCheck
+	// labels are those that placement and virtual IPs go by.
+	labels map[string]string
+}
+
+func newInstance(app *v1alpha1.App, settings Settings, slot Slot, config, raw string) (*instance, error) {
+	tasks, err := tasksOf(app, settings, config, slot.Number, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -57,49 +92,29 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
-	spec := corev1ac.PodSpec()
-	var checks []TaskCheck
+	made := &instance{spec: corev1ac.PodSpec(), tasks: tasks, labels: maps.Clone(where.labels)}
 	for i := range tasks {
-		made, err := tasks[i].addTo(spec, settings, slot)
+		checks, err := tasks[i].addTo(made.spec, settings, slot)
 		if err != nil {
 			return nil, err
 		}
-		checks = append(checks, made...)
+		made.checks = append(made.checks, checks...)
+		maps.Copy(made.labels, vipLabels(tasks[i].ports))
 	}
-	addVolumes(spec, app, slot.Number)
-	spec.WithRestartPolicy(restartPolicy(&app.Spec)).
-		WithTerminationGracePeriodSeconds(gracePeriod(&app.Spec)).
+	addVolumes(made.spec, app, slot.Number)
+	made.spec.WithTerminationGracePeriodSeconds(gracePeriod(&app.Spec)).
 		WithEnableServiceLinks(false).
 		WithAutomountServiceAccountToken(false).
 		WithTolerations(tolerations(&app.Spec, settings)...)
 	if selector := nodeSelector(&app.Spec); selector != nil {
-		spec.WithNodeSelector(selector)
+		made.spec.WithNodeSelector(selector)
 	}
-	where.constrain(spec)
+	where.constrain(made.spec)
 	if app.Spec.OnHostNetwork() {
-		spec.WithHostNetwork(true)
+		made.spec.WithHostNetwork(true)
 	}
-	addDNS(spec, app, settings)
-	spec.WithReadinessGates(readinessGates(checks)...)
-	annotations, err := annotations(app, slot, checks)
-	if err != nil {
-		return nil, err
-	}
-	if annotations[v1alpha1.DiscoveryAnnotation], err = discovery(app, settings, tasks); err != nil {
-		return nil, err
-	}
-	labels := Labels(app)
-	labels[v1alpha1.ConfigLabel] = config
-	labels[v1alpha1.SlotLabel] = fmt.Sprint(slot.Number)
-	maps.Copy(labels, where.labels)
-	for i := range tasks {
-		maps.Copy(labels, vipLabels(tasks[i].ports))
-	}
-	return corev1ac.Pod(PodName(app, config, slot.Number), app.Namespace).
-		WithLabels(labels).
-		WithAnnotations(annotations).
-		WithOwnerReferences(owner(app)).
-		WithSpec(spec), nil
+	addDNS(made.spec, app, settings)
+	return made, nil
 }
 
 // carriers is in how many slots pods carry the App configuration. It is a tenth

@@ -25,6 +25,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AppSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AppStatus"):
 		return &apiv1alpha1.AppStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Artifact"):
+		return &apiv1alpha1.ArtifactApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Attempt"):
+		return &apiv1alpha1.AttemptApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AvailableVersion"):
 		return &apiv1alpha1.AvailableVersionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Check"):
@@ -53,6 +57,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExternalVolumeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Fetch"):
 		return &apiv1alpha1.FetchApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FinishedRun"):
+		return &apiv1alpha1.FinishedRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HealthCheck"):
 		return &apiv1alpha1.HealthCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HealthCommandValue"):
@@ -61,14 +67,34 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HTTPCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IPCInfo"):
 		return &apiv1alpha1.IPCInfoApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Job"):
+		return &apiv1alpha1.JobApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobDependency"):
+		return &apiv1alpha1.JobDependencyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobRun"):
+		return &apiv1alpha1.JobRunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobRunSpec"):
+		return &apiv1alpha1.JobRunSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobRunStatus"):
+		return &apiv1alpha1.JobRunStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobSpec"):
+		return &apiv1alpha1.JobSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobStatus"):
+		return &apiv1alpha1.JobStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LaunchBackoff"):
 		return &apiv1alpha1.LaunchBackoffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LinuxInfo"):
 		return &apiv1alpha1.LinuxInfoApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Network"):
 		return &apiv1alpha1.NetworkApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ParentRun"):
+		return &apiv1alpha1.ParentRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersistentVolume"):
 		return &apiv1alpha1.PersistentVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Placement"):
+		return &apiv1alpha1.PlacementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PlacementConstraint"):
+		return &apiv1alpha1.PlacementConstraintApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodCheck"):
 		return &apiv1alpha1.PodCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodContainer"):
@@ -99,10 +125,24 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReadinessCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceLimits"):
 		return &apiv1alpha1.ResourceLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Restart"):
+		return &apiv1alpha1.RestartApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RolledBack"):
 		return &apiv1alpha1.RolledBackApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rollout"):
 		return &apiv1alpha1.RolloutApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Run"):
+		return &apiv1alpha1.RunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RunDocker"):
+		return &apiv1alpha1.RunDockerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RunUCR"):
+		return &apiv1alpha1.RunUCRApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RunVolume"):
+		return &apiv1alpha1.RunVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Schedule"):
+		return &apiv1alpha1.ScheduleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScheduleStatus"):
+		return &apiv1alpha1.ScheduleStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Seccomp"):
 		return &apiv1alpha1.SeccompApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Secret"):
@@ -113,6 +153,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TaskFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TCPCheck"):
 		return &apiv1alpha1.TCPCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Trigger"):
+		return &apiv1alpha1.TriggerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UCRImage"):
+		return &apiv1alpha1.UCRImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UnreachableStrategy"):
 		return &apiv1alpha1.UnreachableStrategyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UpgradeStrategy"):

@@ -309,6 +309,61 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: versionInfo
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.VersionInfo
+- name: com.github.kdcos.kdcos.api.v1alpha1.Artifact
+  map:
+    fields:
+    - name: cache
+      type:
+        scalar: boolean
+    - name: executable
+      type:
+        scalar: boolean
+    - name: extract
+      type:
+        scalar: boolean
+      default: true
+    - name: uri
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Attempt
+  map:
+    fields:
+    - name: completedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: createdAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: exitCode
+      type:
+        scalar: numeric
+    - name: job
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: node
+      type:
+        scalar: string
+    - name: number
+      type:
+        scalar: numeric
+    - name: placedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: pod
+      type:
+        scalar: string
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.TaskState
+    - name: taskId
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.AvailableVersion
   map:
     fields:
@@ -387,6 +442,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 20
+- name: com.github.kdcos.kdcos.api.v1alpha1.ConcurrencyPolicy
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Constraint
   map:
     fields:
@@ -428,6 +485,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - containerPath
+- name: com.github.kdcos.kdcos.api.v1alpha1.CronDialect
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.DockerContainer
   map:
     fields:
@@ -570,6 +629,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uri
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.FinishedRun
+  map:
+    fields:
+    - name: completedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: name
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.HTTPCheck
   map:
     fields:
@@ -652,6 +720,221 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.InPlaceField
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Job
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.JobSpec
+    - name: status
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.JobStatus
+      default:
+        conditions:
+        - lastTransitionTime: "1970-01-01T00:00:00Z"
+          message: kdcos has not looked at it yet
+          reason: Pending
+          status: Unknown
+          type: Ready
+- name: com.github.kdcos.kdcos.api.v1alpha1.JobDependency
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: onFailure
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ParentFailure
+      default: Wait
+- name: com.github.kdcos.kdcos.api.v1alpha1.JobRun
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.JobRunSpec
+    - name: status
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.JobRunStatus
+      default:
+        conditions:
+        - lastTransitionTime: "1970-01-01T00:00:00Z"
+          message: kdcos has not looked at it yet
+          reason: Pending
+          status: Unknown
+          type: Ready
+        state: INITIAL
+- name: com.github.kdcos.kdcos.api.v1alpha1.JobRunSpec
+  map:
+    fields:
+    - name: jobName
+      type:
+        scalar: string
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
+          elementRelationship: separable
+    - name: run
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Run
+    - name: startingDeadlineSeconds
+      type:
+        scalar: numeric
+    - name: stop
+      type:
+        scalar: boolean
+    - name: trigger
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Trigger
+      default:
+        type: Manual
+- name: com.github.kdcos.kdcos.api.v1alpha1.JobRunStatus
+  map:
+    fields:
+    - name: attemptCount
+      type:
+        scalar: numeric
+    - name: attempts
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Attempt
+          elementRelationship: associative
+          keys:
+          - number
+    - name: completedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.RunState
+- name: com.github.kdcos.kdcos.api.v1alpha1.JobSpec
+  map:
+    fields:
+    - name: dependencies
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.JobDependency
+          elementRelationship: associative
+          keys:
+          - id
+    - name: description
+      type:
+        scalar: string
+    - name: failedRunsHistoryLimit
+      type:
+        scalar: numeric
+      default: 100
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
+          elementRelationship: separable
+    - name: run
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Run
+    - name: schedules
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Schedule
+          elementRelationship: associative
+          keys:
+          - id
+    - name: successfulRunsHistoryLimit
+      type:
+        scalar: numeric
+      default: 100
+- name: com.github.kdcos.kdcos.api.v1alpha1.JobStatus
+  map:
+    fields:
+    - name: activeRuns
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: countedRuns
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: failureCount
+      type:
+        scalar: numeric
+    - name: lastFailure
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.FinishedRun
+    - name: lastFailureAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastRun
+      type:
+        scalar: string
+    - name: lastSuccess
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.FinishedRun
+    - name: lastSuccessAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: parents
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.ParentRun
+          elementRelationship: associative
+          keys:
+          - id
+    - name: schedule
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ScheduleStatus
+    - name: successCount
+      type:
+        scalar: numeric
 - name: com.github.kdcos.kdcos.api.v1alpha1.KillSelection
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
@@ -677,6 +960,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: seccomp
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.Seccomp
+- name: com.github.kdcos.kdcos.api.v1alpha1.MissedTicks
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Network
   map:
     fields:
@@ -695,6 +980,20 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.NetworkMode
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.ParentFailure
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.ParentRun
+  map:
+    fields:
+    - name: completedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: id
+      type:
+        scalar: string
+    - name: run
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.PersistentVolume
   map:
     fields:
@@ -718,6 +1017,29 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.PersistentVolumeType
       default: root
 - name: com.github.kdcos.kdcos.api.v1alpha1.PersistentVolumeType
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Placement
+  map:
+    fields:
+    - name: constraints
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.PlacementConstraint
+          elementRelationship: atomic
+- name: com.github.kdcos.kdcos.api.v1alpha1.PlacementConstraint
+  map:
+    fields:
+    - name: attribute
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.PlacementOperator
+    - name: value
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.PlacementOperator
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.PodCheck
   map:
@@ -1046,6 +1368,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: mem
       type:
         namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+- name: com.github.kdcos.kdcos.api.v1alpha1.Restart
+  map:
+    fields:
+    - name: activeDeadlineSeconds
+      type:
+        scalar: numeric
+    - name: policy
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.RestartPolicy
+- name: com.github.kdcos.kdcos.api.v1alpha1.RestartPolicy
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.RolledBack
   map:
     fields:
@@ -1084,6 +1417,195 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.kdcos.kdcos.api.v1alpha1.RolloutFailure
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Run
+  map:
+    fields:
+    - name: args
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Artifact
+          elementRelationship: atomic
+    - name: cmd
+      type:
+        scalar: string
+    - name: cpus
+      type:
+        scalar: numeric
+      default: 1
+    - name: disk
+      type:
+        scalar: numeric
+      default: 0
+    - name: docker
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.RunDocker
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.EnvVar
+          elementRelationship: associative
+          keys:
+          - name
+    - name: gpus
+      type:
+        scalar: numeric
+    - name: lostAfterSeconds
+      type:
+        scalar: numeric
+    - name: maxLaunchDelaySeconds
+      type:
+        scalar: numeric
+      default: 3600
+    - name: mem
+      type:
+        scalar: numeric
+      default: 128
+    - name: networks
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Network
+          elementRelationship: atomic
+    - name: placement
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Placement
+    - name: restart
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Restart
+    - name: secrets
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.Secret
+          elementRelationship: associative
+          keys:
+          - name
+    - name: taskKillGracePeriodSeconds
+      type:
+        scalar: numeric
+    - name: ucr
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.RunUCR
+    - name: user
+      type:
+        scalar: string
+    - name: volumes
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.RunVolume
+          elementRelationship: associative
+          keys:
+          - containerPath
+- name: com.github.kdcos.kdcos.api.v1alpha1.RunDocker
+  map:
+    fields:
+    - name: forcePullImage
+      type:
+        scalar: boolean
+    - name: image
+      type:
+        scalar: string
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.DockerParameter
+          elementRelationship: atomic
+    - name: privileged
+      type:
+        scalar: boolean
+- name: com.github.kdcos.kdcos.api.v1alpha1.RunState
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.RunUCR
+  map:
+    fields:
+    - name: image
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.UCRImage
+    - name: privileged
+      type:
+        scalar: boolean
+- name: com.github.kdcos.kdcos.api.v1alpha1.RunVolume
+  map:
+    fields:
+    - name: containerPath
+      type:
+        scalar: string
+    - name: hostPath
+      type:
+        scalar: string
+    - name: mode
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.VolumeMode
+    - name: secret
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Schedule
+  map:
+    fields:
+    - name: concurrencyPolicy
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ConcurrencyPolicy
+      default: ALLOW
+    - name: cron
+      type:
+        scalar: string
+    - name: dialect
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.CronDialect
+      default: metronome
+    - name: enabled
+      type:
+        scalar: boolean
+      default: true
+    - name: id
+      type:
+        scalar: string
+    - name: missedTicks
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.MissedTicks
+      default: Latest
+    - name: startingDeadlineSeconds
+      type:
+        scalar: numeric
+      default: 900
+    - name: timezone
+      type:
+        scalar: string
+      default: UTC
+- name: com.github.kdcos.kdcos.api.v1alpha1.ScheduleStatus
+  map:
+    fields:
+    - name: cron
+      type:
+        scalar: string
+    - name: droppedTicks
+      type:
+        scalar: numeric
+    - name: hash
+      type:
+        scalar: string
+    - name: id
+      type:
+        scalar: string
+    - name: lastTickAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: nextRunAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.kdcos.kdcos.api.v1alpha1.Seccomp
   map:
     fields:
@@ -1146,8 +1668,46 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.TaskState
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.TransportProtocol
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Trigger
+  map:
+    fields:
+    - name: parents
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.ParentRun
+          elementRelationship: associative
+          keys:
+          - id
+    - name: schedule
+      type:
+        scalar: string
+    - name: scheduledAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: type
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.TriggerType
+      default: Manual
+- name: com.github.kdcos.kdcos.api.v1alpha1.TriggerType
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.UCRImage
+  map:
+    fields:
+    - name: forcePull
+      type:
+        scalar: boolean
+    - name: id
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+      default: docker
 - name: com.github.kdcos.kdcos.api.v1alpha1.UnreachableStrategy
   map:
     fields:
@@ -1420,6 +1980,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsOperationType
   scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+  scalar: untyped
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
   map:
     fields:
