@@ -170,14 +170,18 @@ type Schedule struct {
 // ParentRun is a finished run of a job that others depend on.
 type ParentRun struct {
 	// id of the job.
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +required
 	ID string `json:"id,omitempty"`
 	// run is the name of its JobRun.
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +required
 	Run string `json:"run,omitempty"`
-	// completedAt is when it finished.
+	// completedAt is when it finished, to a millionth of a second.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	// +required
 	CompletedAt metav1.MicroTime `json:"completedAt,omitzero"`
 }
@@ -298,6 +302,7 @@ type FinishedRun struct {
 // +kubebuilder:printcolumn:name="Next",type=string,format=date-time,JSONPath=`.status.schedule.nextRunAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 228",message="the name of a Job has 228 characters at most: its runs are named after it"
 type Job struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.

@@ -190,9 +190,9 @@ func runContainer(r *v1alpha1.Run) *v1alpha1.Container {
 	return c
 }
 
-// inRun says of an error about an App which field of the run it is about.
+// inRun says of an error about a field of an App which field of the run it is about.
 func inRun(run *v1alpha1.JobRun, err error) error {
-	return fmt.Errorf("%s", runFields(run).Replace(err.Error())) //nolint:errorlint // of all that is left, the text is for a condition
+	return fmt.Errorf("%s", runFields(run).Replace("spec."+strings.TrimPrefix(err.Error(), "spec."))) //nolint:errorlint // of all that is left, the text is for a condition
 }
 
 // runFields turns the names of fields of an App into those of a run.
