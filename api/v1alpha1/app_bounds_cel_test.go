@@ -138,17 +138,19 @@ var boundErrors = map[string]func(*field.Error) bool{
 	"maxProperties": func(e *field.Error) bool { return e.Type == field.ErrorTypeTooMany },
 }
 
-// TestAppBounds holds that every bound in the schema is met: by a value at it
-// and, with the error that belongs to it, by one beyond.
-func TestAppBounds(t *testing.T) {
-	schema := admission.App(t)
+func TestAppBounds(t *testing.T) { checkBounds(t, "App", admission.App(t), fullApp+fullContainers) }
+
+// checkBounds holds that every bound in the schema is met: by a value at it and,
+// with the error that belongs to it, by one beyond.
+func checkBounds(t *testing.T, kind string, schema *admission.Schema, full string) {
+	t.Helper()
 	met := map[string]bool{}
-	spec := decodeSpec(t, fullApp+fullContainers)
-	eachValue("spec", appSchema(t), spec, func(path string, s *apiextensionsv1.JSONSchemaProps, value any, set func(any)) {
+	spec := decodeSpec(t, full)
+	eachValue("spec", specSchema(t, kind), spec, func(path string, s *apiextensionsv1.JSONSchemaProps, value any, set func(any)) {
 		for _, p := range probes(s, value) {
 			met[path+" "+p.bound] = true
 			set(p.value)
-			_, errs := schema.Admit(t, object(spec))
+			_, errs := schema.Admit(t, object(kind, spec))
 			refused := slices.ContainsFunc(errs, func(e *field.Error) bool {
 				return boundErrors[p.bound](e) && generic(e.Field) == path
 			})
@@ -158,18 +160,18 @@ func TestAppBounds(t *testing.T) {
 		}
 		set(value)
 	})
-	walk("spec", appSchema(t), func(path string, s *apiextensionsv1.JSONSchemaProps) {
+	walk("spec", specSchema(t, kind), func(path string, s *apiextensionsv1.JSONSchemaProps) {
 		for _, p := range probes(s, []any{nil}) {
 			if !met[path+" "+p.bound] {
-				t.Errorf("fullApp lacks %s, whose %s is not met", path, p.bound)
+				t.Errorf("the full spec lacks %s, whose %s is not met", path, p.bound)
 			}
 		}
 	})
 	t.Logf("%d bounds", len(met))
 }
 
-func object(spec any) map[string]any {
-	return map[string]any{"apiVersion": "kdcos.io/v1alpha1", "kind": "App", "metadata": map[string]any{"name": "x", "namespace": "default"}, "spec": spec}
+func object(kind string, spec any) map[string]any {
+	return map[string]any{"apiVersion": "kdcos.io/v1alpha1", "kind": kind, "metadata": map[string]any{"name": "x", "namespace": "default"}, "spec": spec}
 }
 
 func decodeSpec(t *testing.T, text string) map[string]any {

@@ -296,7 +296,7 @@ func TestAppRules(t *testing.T) {
 // appRuleMessages returns the messages of all rules in App's schema.
 func appRuleMessages(t *testing.T) []string {
 	var messages []string
-	walk("spec", appSchema(t), func(_ string, s *apiextensionsv1.JSONSchemaProps) {
+	walk("spec", specSchema(t, "App"), func(_ string, s *apiextensionsv1.JSONSchemaProps) {
 		for _, rule := range s.XValidations {
 			messages = append(messages, rule.Message)
 		}
@@ -304,14 +304,14 @@ func appRuleMessages(t *testing.T) []string {
 	return messages
 }
 
-func appSchema(t *testing.T) *apiextensionsv1.JSONSchemaProps {
+func specSchema(t *testing.T, kind string) *apiextensionsv1.JSONSchemaProps {
 	t.Helper()
 	for _, crd := range definitions(t) {
-		if crd.Spec.Names.Kind == "App" {
+		if crd.Spec.Names.Kind == kind {
 			spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
 			return &spec
 		}
 	}
-	t.Fatal("there is no App")
+	t.Fatalf("there is no %s", kind)
 	return nil
 }

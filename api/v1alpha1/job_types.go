@@ -170,14 +170,18 @@ type Schedule struct {
 // ParentRun is a finished run of a job that others depend on.
 type ParentRun struct {
 	// id of the job.
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +required
 	ID string `json:"id,omitempty"`
 	// run is the name of its JobRun.
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +required
 	Run string `json:"run,omitempty"`
-	// completedAt is when it finished.
+	// completedAt is when it finished, to a millionth of a second.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	// +required
 	CompletedAt metav1.MicroTime `json:"completedAt,omitzero"`
 }
@@ -250,8 +254,14 @@ type JobStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +optional
 	Parents []ParentRun `json:"parents,omitempty"`
-	// lastSuccess is the last run that succeeded, lastFailure the last that
-	// failed: what jobs that depend on this one look at.
+	// waiting are the dependencies that the next run waits for.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +optional
+	Waiting []string `json:"waiting,omitempty"`
+	// lastSuccess is the last run that succeeded: what jobs that depend on this
+	// one look at.
 	// +optional
 	LastSuccess *FinishedRun `json:"lastSuccess,omitempty"`
 	// lastFailure is the last run that failed.
@@ -292,6 +302,7 @@ type FinishedRun struct {
 // +kubebuilder:printcolumn:name="Next",type=string,format=date-time,JSONPath=`.status.schedule.nextRunAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 228",message="the name of a Job has 228 characters at most: its runs are named after it"
 type Job struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
@@ -314,3 +325,12 @@ type JobList struct {
 	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []Job `json:"items"`
 }
+
+// GetConditions returns the conditions of the Job.
+func (j *Job) GetConditions() []metav1.Condition { return j.Status.Conditions }
+
+// SetConditions replaces the conditions of the Job.
+func (j *Job) SetConditions(conditions []metav1.Condition) { j.Status.Conditions = conditions }
+
+// SetObservedGeneration says which generation of the spec the status speaks of.
+func (j *Job) SetObservedGeneration(generation int64) { j.Status.ObservedGeneration = generation }

@@ -21,8 +21,8 @@ const (
 )
 
 // Trigger says what started a run.
-// +kubebuilder:validation:XValidation:rule="(self.type == 'Schedule') == (has(self.schedule) && has(self.scheduledAt))",message="schedule and scheduledAt are for the type Schedule"
-// +kubebuilder:validation:XValidation:rule="(self.type == 'Dependencies') == has(self.parents)",message="parents are for the type Dependencies"
+// +kubebuilder:validation:XValidation:rule="has(self.schedule) == (self.type == 'Schedule') && has(self.scheduledAt) == (self.type == 'Schedule')",message="schedule and scheduledAt are for the type Schedule, and it needs both"
+// +kubebuilder:validation:XValidation:rule="has(self.parents) == (self.type == 'Dependencies')",message="parents are for the type Dependencies, and it needs them"
 type Trigger struct {
 	// type of the trigger.
 	// +kubebuilder:default=Manual
@@ -34,6 +34,8 @@ type Trigger struct {
 	// +optional
 	Schedule string `json:"schedule,omitempty"`
 	// scheduledAt is the tick.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$`
 	// +optional
 	ScheduledAt metav1.Time `json:"scheduledAt,omitzero"`
 	// parents are the runs of the job's dependencies that this one follows on.
@@ -53,7 +55,8 @@ type Trigger struct {
 type JobRunSpec struct {
 	// jobName is the Job, of the same namespace.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=228
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
 	// +required
 	JobName string `json:"jobName,omitempty"`
 	// trigger says what started the run.
@@ -149,6 +152,10 @@ type Attempt struct {
 	// completedAt is when it ended.
 	// +optional
 	CompletedAt metav1.Time `json:"completedAt,omitzero"`
+	// reason says why it was ended, where it did not end by itself.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Reason string `json:"reason,omitempty"`
 	// exitCode of its container.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
@@ -194,6 +201,15 @@ type JobRunStatus struct {
 // ID is what Metronome called the id of the run: its name, without that of the
 // Job in front.
 func (r *JobRun) ID() string { return strings.TrimPrefix(r.Name, r.Spec.JobName+"-") }
+
+// GetConditions returns the conditions of the run.
+func (r *JobRun) GetConditions() []metav1.Condition { return r.Status.Conditions }
+
+// SetConditions replaces the conditions of the run.
+func (r *JobRun) SetConditions(conditions []metav1.Condition) { r.Status.Conditions = conditions }
+
+// SetObservedGeneration says which generation of the spec the status speaks of.
+func (r *JobRun) SetObservedGeneration(generation int64) { r.Status.ObservedGeneration = generation }
 
 // Finished says that nothing more will become of the run.
 func (s *JobRunStatus) Finished() bool { return s.State == RunSuccess || s.State == RunFailed }

@@ -41,6 +41,7 @@ type Run struct {
 	// cpus is the number of CPU cores a run gets.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0.01
+	// +kubebuilder:validation:XValidation:rule="self >= 0.01",message="cpus must be at least 0.01"
 	// +kubebuilder:validation:Maximum=100000
 	// +optional
 	Cpus *float64 `json:"cpus,omitempty"`

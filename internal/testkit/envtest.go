@@ -33,7 +33,7 @@ import (
 	"github.com/kdcos/kdcos/controllers"
 )
 
-// ControlPlane is an API server with our kinds and our policy, where the
+// ControlPlane is an API server with our kinds and our policies, where the
 // manager's role is the generated one: a missing RBAC marker is a red test.
 type ControlPlane struct {
 	// Client may do everything.
@@ -84,8 +84,9 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 	}
 	meta := metav1.ObjectMeta{Namespace: "default", GenerateName: "probe-"}
 	for file, refused := range map[string]client.Object{
-		"host-access.yaml": &v1alpha1.App{ObjectMeta: meta, Spec: v1alpha1.AppSpec{Cmd: ptr.To("sleep 9")}},
-		"virtual-ips.yaml": &v1alpha1.VirtualIP{ObjectMeta: meta, Spec: v1alpha1.VirtualIPSpec{IP: "198.51.100.1"}},
+		"host-access.yaml":      &v1alpha1.App{ObjectMeta: meta, Spec: v1alpha1.AppSpec{Cmd: ptr.To("sleep 9")}},
+		"host-access-jobs.yaml": &v1alpha1.Job{ObjectMeta: meta, Spec: v1alpha1.JobSpec{Run: v1alpha1.Run{Cmd: ptr.To("sleep 9"), User: ptr.To("root")}}},
+		"virtual-ips.yaml":      &v1alpha1.VirtualIP{ObjectMeta: meta, Spec: v1alpha1.VirtualIPSpec{IP: "198.51.100.1"}},
 	} {
 		if err := plane.guard(ctx, filepath.Join(Root(), "config", "policy", file), refused); err != nil {
 			return plane, err

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // an App made in between would be run by the next release.
 func TestPolicies(t *testing.T) {
 	var want []unstructured.Unstructured
-	for _, file := range []string{"host-access.yaml", "virtual-ips.yaml"} {
+	for _, file := range []string{"host-access.yaml", "host-access-jobs.yaml", "virtual-ips.yaml"} {
 		want = append(want, decode(t, read(t, root+"/config/policy/"+file))...)
 	}
 	for _, c := range []struct {
@@ -31,8 +31,8 @@ func TestPolicies(t *testing.T) {
 		count  int
 		keep   string
 	}{
-		{nil, 4, "keep"},
-		{[]string{"crds.keep=false"}, 4, ""},
+		{nil, 6, "keep"},
+		{[]string{"crds.keep=false"}, 6, ""},
 		{[]string{"policy.enabled=false"}, 0, ""},
 	} {
 		var found int

@@ -44,6 +44,18 @@ func TestOnAnAPIServer(t *testing.T) {
 			}
 		}
 	})
+	t.Run("create Jobs and runs", func(t *testing.T) {
+		for _, dangerous := range hostaccess.Runs() {
+			for _, object := range []client.Object{jobOf(t, dangerous, namespace), jobRunOf(t, dangerous, namespace)} {
+				refused(t, dangerous.Name, dangerous.Label, k8s.Create(ctx, object, client.DryRunAll))
+			}
+			for _, object := range []client.Object{jobOf(t, dangerous, allowed(dangerous.Label)), jobRunOf(t, dangerous, allowed(dangerous.Label))} {
+				if err := k8s.Create(ctx, object, client.DryRunAll); err != nil {
+					t.Errorf("%s: not allowed by its label: %v", dangerous.Name, err)
+				}
+			}
+		}
+	})
 	exploit := hostaccess.Apps()[0]
 	t.Run("update, patch and apply", func(t *testing.T) {
 		app := bridged(namespace, "harmless")
@@ -69,6 +81,46 @@ func TestOnAnAPIServer(t *testing.T) {
 		}
 	})
 	t.Run("scale and finalizers of one that is no longer allowed", func(t *testing.T) { outlived(t, k8s, exploit) })
+	t.Run("stop of a run that is no longer allowed", func(t *testing.T) { outlivedRun(t, k8s) })
+}
+
+// outlivedRun is a run whose label went: it may be stopped, and no other one
+// started.
+func outlivedRun(t *testing.T, k8s client.Client) {
+	network := hostaccess.Run{Spec: "docker: {image: busybox}\nnetworks: [{mode: host}]"}
+	run := jobRunOf(t, network, allowed(v1alpha1.AllowHostNetworkLabel))
+	must(t, k8s.Create(t.Context(), run))
+	withdraw(t, k8s, run.Namespace, v1alpha1.AllowHostNetworkLabel, func() client.Object { return jobOf(t, network, run.Namespace) })
+	refused(t, "another run", v1alpha1.AllowHostNetworkLabel, k8s.Create(t.Context(), jobRunOf(t, network, run.Namespace), client.DryRunAll))
+	run.Spec.Stop = ptr.To(true)
+	if err := k8s.Update(t.Context(), run); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+// withdraw takes a label from a namespace, and waits until the API server, which
+// sees namespaces by a watch, refuses what it allowed.
+func withdraw(t *testing.T, k8s client.Client, namespace, label string, probe func() client.Object) {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	must(t, k8s.Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(`{"metadata": {"labels": {"`+label+`": null}}}`))))
+	must(t, wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		return k8s.Create(ctx, probe(), client.DryRunAll) != nil, nil
+	}))
+}
+
+func jobOf(t *testing.T, dangerous hostaccess.Run, namespace string) *v1alpha1.Job {
+	t.Helper()
+	job, err := dangerous.Job(namespace, "x")
+	must(t, err)
+	return job
+}
+
+func jobRunOf(t *testing.T, dangerous hostaccess.Run, namespace string) *v1alpha1.JobRun {
+	t.Helper()
+	run, err := dangerous.JobRun(namespace, "x")
+	must(t, err)
+	return run
 }
 
 // outlived is an App whose label went: it may be scaled and deleted, not changed.
@@ -79,16 +131,7 @@ func outlived(t *testing.T, k8s client.Client, exploit hostaccess.App) {
 	if err := k8s.Create(ctx, app); err != nil {
 		t.Fatal(err)
 	}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: app.Namespace}}
-	if err := k8s.Patch(ctx, ns, client.RawPatch("application/merge-patch+json", []byte(`{"metadata": {"labels": {"`+exploit.Label+`": null}}}`))); err != nil {
-		t.Fatal(err)
-	}
-	// The API server sees namespaces by a watch.
-	if err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		return k8s.Create(ctx, object(t, exploit, app.Namespace, "probe"), client.DryRunAll) != nil, nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	withdraw(t, k8s, app.Namespace, exploit.Label, func() client.Object { return object(t, exploit, app.Namespace, "probe") })
 	if err := k8s.SubResource("scale").Update(ctx, app, client.WithSubResourceBody(&autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 3}})); err != nil {
 		t.Errorf("scale: %v", err)
 	}

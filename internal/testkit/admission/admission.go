@@ -61,6 +61,18 @@ func App(t testing.TB) *Schema {
 	return New(t, filepath.Join(root(), "config", "crd", "kdcos.io_apps.yaml"))
 }
 
+// Job returns the schema of Job.
+func Job(t testing.TB) *Schema {
+	t.Helper()
+	return New(t, filepath.Join(root(), "config", "crd", "kdcos.io_jobs.yaml"))
+}
+
+// JobRun returns the schema of JobRun.
+func JobRun(t testing.TB) *Schema {
+	t.Helper()
+	return New(t, filepath.Join(root(), "config", "crd", "kdcos.io_jobruns.yaml"))
+}
+
 func root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..", "..")

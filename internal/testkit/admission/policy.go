@@ -31,10 +31,21 @@ type Policy struct {
 	resource  schema.GroupVersionResource
 }
 
-// HostAccess returns the policy about access to nodes.
+// HostAccess returns the policy about access of Apps to nodes.
 func HostAccess(t testing.TB) *Policy {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(root(), "config", "policy", "host-access.yaml"))
+	return policyOf(t, "host-access.yaml")
+}
+
+// HostAccessJobs returns the one about access of Jobs and JobRuns.
+func HostAccessJobs(t testing.TB) *Policy {
+	t.Helper()
+	return policyOf(t, "host-access-jobs.yaml")
+}
+
+func policyOf(t testing.TB, file string) *Policy {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root(), "config", "policy", file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Copyright The kdcos Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hostaccess holds Apps that reach out of their container, for tests of
+// Package hostaccess holds Apps and runs of Jobs that reach out of their container, for tests of
 // everything that must stop them: the definition by which DC/OS clusters were
 // taken over in 2017, and its variants.
 package hostaccess
@@ -14,8 +14,12 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
-// PolicyName is the name of the policy that refuses these Apps.
-const PolicyName = "kdcos-host-access"
+// PolicyName is the name of the policy that refuses these Apps, JobsPolicyName of
+// the one that refuses these Jobs.
+const (
+	PolicyName     = "kdcos-host-access"
+	JobsPolicyName = "kdcos-host-access-jobs"
+)
 
 // Exploit is the Marathon definition that took over clusters whose API could be
 // reached: the file system of the agent as a volume, and a line for its cron.
@@ -124,12 +128,21 @@ func several() []App {
 	return apps
 }
 
-// flags are the ways out by docker parameters: first those that work.
+// flags are the ways out by docker parameters.
 func flags() []App {
 	var apps []App
+	eachFlag(func(label, key string, inert bool, value string) {
+		apps = append(apps, App{key + "=" + value, fieldParameters, label, parameter(key, value), inert})
+	})
+	return apps
+}
+
+// eachFlag calls do for the docker parameters that are ways out: first those
+// that work.
+func eachFlag(do func(label, key string, inert bool, value string)) {
 	add := func(label, key string, inert bool, values ...string) {
 		for _, value := range values {
-			apps = append(apps, App{key + "=" + value, fieldParameters, label, parameter(key, value), inert})
+			do(label, key, inert, value)
 		}
 	}
 	add(v1alpha1.AllowHostPathLabel, "volume", false, "/:/host", "/etc:/host:ro", "/var/run/docker.sock:/docker.sock:rw", "//:/host")
@@ -156,7 +169,6 @@ func flags() []App {
 	add(v1alpha1.AllowCapabilitiesLabel, "Cap-Add", true, "SYS_ADMIN")
 	add(v1alpha1.AllowRootLabel, "user", true, "00", "+0", "-0", "0:", "ROOT", "root:wheel", " 0", "0 :0", "000:0")
 	add(v1alpha1.AllowRootLabel, "u", true, "0")
-	return apps
 }
 
 // Object is the App as it would be created in a namespace.

@@ -1,7 +1,7 @@
 // Copyright The kdcos Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package random makes Apps by chance that an API server takes. It walks the
+// Package random makes Apps, Jobs and JobRuns by chance that an API server takes. It walks the
 // generated schema, so that a new field is tried from the day it is there, and
 // draws values from the edges of what the schema allows. What rules ask across
 // fields is settled afterwards. The same seed makes the same App.
@@ -26,44 +26,54 @@ import (
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
-// schema is the one of the spec of an App.
-var schema = sync.OnceValue(func() *apiextensionsv1.JSONSchemaProps {
-	_, file, _, _ := runtime.Caller(0)
-	raw, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "..", "..", "config", "crd", "kdcos.io_apps.yaml"))
-	if err != nil {
-		panic(err)
-	}
-	crd := &apiextensionsv1.CustomResourceDefinition{}
-	if err := yaml.UnmarshalStrict(raw, crd); err != nil {
-		panic(err)
-	}
-	spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
-	return &spec
-})
+// specOf reads the schema of the spec of a kind.
+func specOf(resource string) func() *apiextensionsv1.JSONSchemaProps {
+	return sync.OnceValue(func() *apiextensionsv1.JSONSchemaProps {
+		_, file, _, _ := runtime.Caller(0)
+		raw, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "..", "..", "config", "crd", "kdcos.io_"+resource+".yaml"))
+		if err != nil {
+			panic(err)
+		}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.UnmarshalStrict(raw, crd); err != nil {
+			panic(err)
+		}
+		spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+		return &spec
+	})
+}
+
+// schemas are those of the specs of the kinds that are made here.
+var schemas = map[string]func() *apiextensionsv1.JSONSchemaProps{"App": specOf("apps"), "Job": specOf("jobs"), "JobRun": specOf("jobruns")}
 
 // App makes an App of a seed. Most are valid: see admission.
 func App(seed uint64) *v1alpha1.App {
-	g := &generator{rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // chance that can be had again is what is wanted
-	raw, err := json.Marshal(g.value("", schema()))
-	if err != nil {
-		panic(err)
-	}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), words: vocabulary, strict: strict} //nolint:gosec // chance that can be had again is what is wanted
 	app := &v1alpha1.App{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "App"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: "prod", Name: pick(g, "web", "web.api", "a.b.c", "x1")},
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "App"},
 	}
-	if err := json.Unmarshal(raw, &app.Spec); err != nil {
-		panic(fmt.Sprintf("the schema and the types differ: %v: %s", err, raw))
-	}
+	g.make("App", &app.Spec)
+	app.ObjectMeta = metav1.ObjectMeta{Namespace: "prod", Name: pick(g, "web", "web.api", "a.b.c", "x1")}
 	g.settle(&app.Spec)
 	return app
 }
 
-// Leaves are the fields of an App's spec that hold values, such as
+// make makes the spec of a kind.
+func (g *generator) make(kind string, spec any) {
+	raw, err := json.Marshal(g.value("", schemas[kind]()))
+	if err != nil {
+		panic(err)
+	}
+	if err := json.Unmarshal(raw, spec); err != nil {
+		panic(fmt.Sprintf("the schema and the types differ: %v: %s", err, raw))
+	}
+}
+
+// Leaves are the fields of a kind's spec that hold values, such as
 // healthChecks[].port.
-func Leaves() []string {
+func Leaves(kind string) []string {
 	var all []string
-	walk("", schema(), func(path string) { all = append(all, path) })
+	walk("", schemas[kind](), func(path string) { all = append(all, path) })
 	return all
 }
 
@@ -83,8 +93,8 @@ func walk(path string, s *apiextensionsv1.JSONSchemaProps, leaf func(string)) {
 	}
 }
 
-// Visit calls leaf for each leaf that a spec has.
-func Visit(spec *v1alpha1.AppSpec, leaf func(path string)) {
+// Visit calls leaf for each leaf that a spec of a kind has.
+func Visit(kind string, spec any, leaf func(path string)) {
 	raw, err := json.Marshal(spec)
 	if err != nil {
 		panic(err)
@@ -93,7 +103,7 @@ func Visit(spec *v1alpha1.AppSpec, leaf func(path string)) {
 	if err := json.Unmarshal(raw, &value); err != nil {
 		panic(err)
 	}
-	visit("", schema(), value, leaf)
+	visit("", schemas[kind](), value, leaf)
 }
 
 func visit(path string, s *apiextensionsv1.JSONSchemaProps, value any, leaf func(string)) {
@@ -115,7 +125,11 @@ func visit(path string, s *apiextensionsv1.JSONSchemaProps, value any, leaf func
 	}
 }
 
-type generator struct{ *rand.Rand }
+type generator struct {
+	*rand.Rand
+	words  map[string][]any
+	strict []string
+}
 
 func pick[T any](g *generator, values ...T) T { return values[g.IntN(len(values))] }
 
@@ -123,7 +137,7 @@ func pick[T any](g *generator, values ...T) T { return values[g.IntN(len(values)
 func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
 
 func (g *generator) value(path string, s *apiextensionsv1.JSONSchemaProps) any {
-	if words, ok := vocabulary[path]; ok && (slices.Contains(strict, path) || !g.one(20)) {
+	if words, ok := g.words[path]; ok && (slices.Contains(g.strict, path) || !g.one(20)) {
 		return pick(g, words...)
 	}
 	switch {

@@ -73,9 +73,9 @@ func checkLeaves(t *testing.T, apps []candidate) {
 	t.Helper()
 	visited := map[string]int{}
 	for _, c := range apps {
-		random.Visit(&c.app.Spec, func(path string) { visited[path]++ })
+		random.Visit("App", &c.app.Spec, func(path string) { visited[path]++ })
 	}
-	leaves := random.Leaves()
+	leaves := random.Leaves("App")
 	for _, leaf := range leaves {
 		if visited[leaf] == 0 {
 			t.Errorf("no App has %s", leaf)

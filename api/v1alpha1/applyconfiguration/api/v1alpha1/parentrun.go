@@ -18,7 +18,7 @@ type ParentRunApplyConfiguration struct {
 	ID *string `json:"id,omitempty"`
 	// run is the name of its JobRun.
 	Run *string `json:"run,omitempty"`
-	// completedAt is when it finished.
+	// completedAt is when it finished, to a millionth of a second.
 	CompletedAt *v1.MicroTime `json:"completedAt,omitempty"`
 }
 
