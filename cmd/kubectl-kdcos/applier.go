@@ -33,7 +33,7 @@ const (
 	fieldManagerResetDelay = "kubectl-kdcos-reset-delay"
 )
 
-// applier applies Apps by server-side apply.
+// applier applies Apps and Jobs by server-side apply.
 type applier struct {
 	cluster          *cluster
 	manager          string
@@ -44,7 +44,7 @@ type applier struct {
 	created sets.Set[string]
 }
 
-// applied is what became of an App.
+// applied is what became of an object.
 type applied struct {
 	object    *unstructured.Unstructured
 	operation string
@@ -62,7 +62,7 @@ func (a *applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 		return applied{object: object, operation: "applied"}, nil
 	}
 	before := &unstructured.Unstructured{}
-	before.SetGroupVersionKind(appKind)
+	before.SetGroupVersionKind(object.GroupVersionKind())
 	err := a.cluster.client.Get(ctx, keyOf(object), before)
 	switch {
 	case apierrors.IsNotFound(err) && !isKindMissing(err):
@@ -96,7 +96,7 @@ func (a *applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 	return result, nil
 }
 
-// place puts an App without a namespace into the current one.
+// place puts an object without a namespace into the current one.
 func (a *applier) place(object *unstructured.Unstructured) error {
 	switch namespace := object.GetNamespace(); {
 	case namespace == "":
@@ -108,7 +108,7 @@ func (a *applier) place(object *unstructured.Unstructured) error {
 	return nil
 }
 
-// patch sends the App. A dry run can't adopt the fields of a rollback, so it
+// patch sends the object. A dry run can't adopt the fields of a rollback, so it
 // takes them by force.
 func (a *applier) patch(ctx context.Context, object, before *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	answer, err := a.send(ctx, object, a.force)
@@ -124,7 +124,7 @@ func (a *applier) patch(ctx context.Context, object, before *unstructured.Unstru
 func (a *applier) send(ctx context.Context, object *unstructured.Unstructured, force bool) (*unstructured.Unstructured, error) {
 	raw, err := json.Marshal(object)
 	if err != nil {
-		return nil, fmt.Errorf("encode App: %w", err)
+		return nil, fmt.Errorf("encode %s: %w", object.GetKind(), err)
 	}
 	options := []client.PatchOption{client.FieldOwner(a.manager), client.FieldValidation(metav1.FieldValidationStrict)}
 	if force {

@@ -16,13 +16,15 @@ import (
 
 var (
 	applyLong = templates.LongDesc(`
-		Apply Marathon app definitions and Apps to the cluster, by server-side apply.
+		Apply definitions of Marathon and Metronome, Apps and Jobs to the cluster, by
+		server-side apply.
 
-		Files may hold what kubectl kdcos convert takes, and Apps. An App without a namespace
-		goes to the current one; a Marathon app to that of its id. A namespace that does not
-		exist is an error, unless --create-namespaces says otherwise.
+		Files may hold what kubectl kdcos convert takes, and Apps and Jobs. An App or a Job
+		without a namespace goes to the current one; a Marathon app or a Metronome job to that
+		of its id. A namespace that does not exist is an error, unless --create-namespaces
+		says otherwise.
 
-		Each error is told, and the other Apps are applied all the same.`)
+		Each error is told, and the others are applied all the same.`)
 
 	applyExample = templates.Examples(`
 		# Apply a Marathon app
@@ -50,7 +52,7 @@ func newApplyCommand(p *plugin) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "apply -f FILENAME",
 		DisableFlagsInUseLine: true,
-		Short:                 "Apply Marathon JSON and Apps to the cluster",
+		Short:                 "Apply Marathon and Metronome JSON, Apps and Jobs to the cluster",
 		Long:                  applyLong,
 		Example:               applyExample,
 		Args:                  noArguments,
@@ -68,9 +70,9 @@ func newApplyCommand(p *plugin) *cobra.Command {
 			return a.run(cmd.Context())
 		},
 	}
-	a.in.addFlags(cmd, "The files and directories that contain the Marathon definitions and the Apps to apply. - is standard input.")
+	a.in.addFlags(cmd, "The files and directories that contain the definitions, Apps and Jobs to apply. - is standard input.")
 	a.translation.addFlags(cmd)
-	a.wait.addFlags(cmd, "If true, wait until each App runs as applied, or is stuck.")
+	a.wait.addFlags(cmd, "If true, wait until each App runs and each Job is scheduled as applied, or is stuck.")
 	a.out.addFlags(cmd)
 	cmdutil.AddDryRunFlag(cmd)
 	cmdutil.AddFieldManagerFlagVar(cmd, &a.target.manager, fieldManager)
@@ -96,6 +98,7 @@ func (a *applying) run(ctx context.Context) error {
 	var applied []*goal
 	var failed bool
 	for _, d := range a.translation.translate(a.in.documents(a.In)) {
+		note(a.ErrOut, d.where, d.notes)
 		object, err := a.one(ctx, d)
 		if err != nil {
 			complain(a.ErrOut, d.where, err)
@@ -103,7 +106,7 @@ func (a *applying) run(ctx context.Context) error {
 			continue
 		}
 		objects = append(objects, object)
-		applied = append(applied, &goal{key: keyOf(object), generation: object.GetGeneration(), id: cluster.id(object)})
+		applied = append(applied, &goal{kind: object.GetKind(), key: keyOf(object), generation: object.GetGeneration(), id: cluster.id(object)})
 	}
 	if !a.out.isOwn() && len(objects) > 0 {
 		if err := a.out.print(a.Out, objects); err != nil {
@@ -135,7 +138,7 @@ func (a *applying) one(ctx context.Context, d definition) (*unstructured.Unstruc
 		fmt.Fprintf(a.ErrOut, "Warning: %s: not checked by the server, since its namespace does not exist yet\n", d.where)
 	}
 	if a.out.isOwn() {
-		subject, suffix := labelled(result.object.GetName(), a.target.cluster.id(result.object))
+		subject, suffix := labelledKind(result.object.GetKind(), result.object.GetName(), a.target.cluster.id(result.object))
 		fmt.Fprintf(a.Out, "%s %s%s%s\n", subject, result.operation, dryRunSuffix(a.target.dryRun), suffix)
 	}
 	return result.object, nil

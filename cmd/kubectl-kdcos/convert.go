@@ -11,15 +11,20 @@ import (
 
 var (
 	convertLong = templates.LongDesc(`
-		Convert Marathon app and pod definitions to Apps.
+		Convert app and pod definitions of Marathon to Apps, and jobs of Metronome to Jobs.
 
 		A file holds an app or a pod, an array of them, an object with the field apps, or a group
 		with all that is in it: what POST and PUT of /v2/apps, /v2/pods and /v2/groups take, and what
-		GET answers. Deprecated forms are read as Marathon 1.11 reads them. Apps that are
-		in a file already are printed as they are.
+		GET answers. Deprecated forms are read as Marathon 1.11 reads them.
 
-		Each app that can't be converted is an error that names file, place and field; the
-		others are printed all the same. No cluster is needed.`)
+		Or it holds a job of Metronome, or an array of them: what POST of /v1/jobs and of
+		/v0/scheduled-jobs takes, and what GET answers, of which runs and history are left
+		out. What a schedule may not mean is a warning.
+
+		Apps and Jobs that are in a file already are printed as they are.
+
+		Each definition that can't be converted is an error that names file, place and field;
+		the others are printed all the same. No cluster is needed.`)
 
 	convertExample = templates.Examples(`
 		# Convert an app
@@ -31,6 +36,9 @@ var (
 		# Convert what a Marathon runs
 		dcos marathon group show / | kubectl kdcos convert -f -
 
+		# Convert what a Metronome has
+		dcos job list --json | kubectl kdcos convert -f -
+
 		# Convert an app whose id is relative to a group
 		kubectl kdcos convert -f app.json --base /prod/web`)
 )
@@ -40,7 +48,7 @@ func newConvertCommand(p *plugin) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "convert -f FILENAME",
 		DisableFlagsInUseLine: true,
-		Short:                 "Convert Marathon JSON to Apps",
+		Short:                 "Convert Marathon and Metronome JSON to Apps and Jobs",
 		Long:                  convertLong,
 		Example:               convertExample,
 		Args:                  noArguments,
@@ -54,7 +62,7 @@ func newConvertCommand(p *plugin) *cobra.Command {
 			return p.convert(in, translation, out)
 		},
 	}
-	in.addFlags(cmd, "The files and directories that contain the Marathon definitions to convert. - is standard input.")
+	in.addFlags(cmd, "The files and directories that contain the definitions to convert. - is standard input.")
 	translation.addFlags(cmd)
 	out.addFlags(cmd)
 	return cmd
@@ -69,6 +77,7 @@ func (p *plugin) convert(in *input, translation *translation, out *output) error
 	var objects []*unstructured.Unstructured
 	var failed bool
 	for _, d := range translation.translate(in.documents(p.In)) {
+		note(p.ErrOut, d.where, d.notes)
 		if d.err != nil {
 			complain(p.ErrOut, d.where, d.err)
 			failed = true

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,24 +20,27 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/marathon"
+	"github.com/kdcos/kdcos/internal/metronome"
 	"github.com/kdcos/kdcos/internal/pathid"
 )
 
-// definition is an App of the input, or why it is none.
+// definition is an App or a Job of the input, or why it is none.
 type definition struct {
 	// where names the file, and the place in it.
 	where string
 	// object is what to apply: apiVersion, kind, metadata and spec.
 	object *unstructured.Unstructured
-	err    error
+	// notes are what to know of it though it is good.
+	notes []string
+	err   error
 }
 
-// translation is how the input is read: Marathon's forms become Apps, Apps
-// stay what they are.
+// translation is how the input is read: Marathon's forms become Apps, those of
+// Metronome Jobs; Apps and Jobs stay what they are.
 type translation struct {
 	options marathon.Options
 	// seen has the names that were met, and where.
-	seen map[types.NamespacedName]string
+	seen map[string]string
 }
 
 func (t *translation) addFlags(cmd *cobra.Command) {
@@ -54,7 +58,7 @@ func (t *translation) validate(cmd *cobra.Command) error {
 
 // translate turns documents into definitions, those that fail among them.
 func (t *translation) translate(documents []document) []definition {
-	t.seen = map[types.NamespacedName]string{}
+	t.seen = map[string]string{}
 	var all []definition
 	for _, d := range documents {
 		found := t.read(d)
@@ -75,16 +79,19 @@ func (t *translation) read(d document) []definition {
 	if err := json.Unmarshal(d.json, &kind); err == nil && kind.Kind != "" && kind.APIVersion != "" {
 		return readObject(d.where(), d.json)
 	}
+	if metronome.IsJob(d.json) {
+		return t.readJobs(d)
+	}
 	items, err := marathon.Decode(d.json)
 	if err != nil {
 		return []definition{{where: d.where(), err: err}}
 	}
 	all := make([]definition, 0, len(items))
 	for _, item := range items {
-		definition := definition{where: place(d.where(), item)}
+		definition := definition{where: place(d.where(), item.Path, item.ID)}
 		app, err := item.ToApp(t.options)
 		if err == nil {
-			definition.object, err = brief(app)
+			definition.object, err = brief(app, "App")
 		}
 		definition.err = err
 		all = append(all, definition)
@@ -93,28 +100,28 @@ func (t *translation) read(d document) []definition {
 }
 
 // place says where in a document an item is.
-func place(document string, item marathon.Item) string {
+func place(document, path, id string) string {
 	where := document
-	if item.Path != "" {
-		where += ": " + item.Path
+	if path != "" {
+		where += ": " + path
 	}
-	if item.ID != "" {
-		if item.Path == "" {
+	if id != "" {
+		if path == "" {
 			where += ":"
 		}
-		where += fmt.Sprintf(" (id %s)", item.ID)
+		where += fmt.Sprintf(" (id %s)", id)
 	}
 	return where
 }
 
-// readObject reads an App, or a list of them.
+// readObject reads an App or a Job, or a list of them.
 func readObject(where string, data []byte) []definition {
 	object := &unstructured.Unstructured{}
 	if err := utiljson.Unmarshal(data, &object.Object); err != nil {
 		return []definition{{where: where, err: err}}
 	}
 	if !object.IsList() {
-		return []definition{asApp(where, object)}
+		return []definition{asDefined(where, object)}
 	}
 	var all []definition
 	err := object.EachListItem(func(item runtime.Object) error {
@@ -123,7 +130,7 @@ func readObject(where string, data []byte) []definition {
 		if !ok {
 			return fmt.Errorf("items[%d] is not an object", len(all))
 		}
-		all = append(all, asApp(where, part))
+		all = append(all, asDefined(where, part))
 		return nil
 	})
 	if err != nil {
@@ -132,15 +139,15 @@ func readObject(where string, data []byte) []definition {
 	return all
 }
 
-// asApp checks that an object is an App, and takes from it what the API server adds.
-func asApp(where string, object *unstructured.Unstructured) definition {
+// asDefined checks that an object is an App or a Job, and takes from it what the API server adds.
+func asDefined(where string, object *unstructured.Unstructured) definition {
 	name := object.GetName()
 	if name != "" {
 		where += fmt.Sprintf(" (%s %s)", object.GetKind(), name)
 	}
 	switch {
-	case object.GroupVersionKind() != appKind:
-		return definition{where: where, err: fmt.Errorf("%s of %s is not an App: use kubectl apply for it", object.GetKind(), object.GetAPIVersion())}
+	case object.GetAPIVersion() != v1alpha1.GroupVersion.String() || !slices.Contains(definedKinds, object.GetKind()):
+		return definition{where: where, err: fmt.Errorf("%s of %s is neither an App nor a Job: use kubectl apply for it", object.GetKind(), object.GetAPIVersion())}
 	case name == "":
 		return definition{where: where, err: errors.New("metadata.name: must be set")}
 	}
@@ -148,17 +155,17 @@ func asApp(where string, object *unstructured.Unstructured) definition {
 	return definition{where: where, object: object}
 }
 
-// brief is an App as a user would write it.
-func brief(app *v1alpha1.App) (*unstructured.Unstructured, error) {
-	raw, err := json.Marshal(app)
+// brief is an App or a Job as a user would write it.
+func brief(definition any, kind string) (*unstructured.Unstructured, error) {
+	raw, err := json.Marshal(definition)
 	if err != nil {
-		return nil, fmt.Errorf("encode App: %w", err)
+		return nil, fmt.Errorf("encode %s: %w", kind, err)
 	}
 	object := &unstructured.Unstructured{}
 	if err := utiljson.Unmarshal(raw, &object.Object); err != nil {
-		return nil, fmt.Errorf("encode App: %w", err)
+		return nil, fmt.Errorf("encode %s: %w", kind, err)
 	}
-	object.SetGroupVersionKind(appKind)
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
 	trim(object)
 	return object, nil
 }
@@ -171,16 +178,17 @@ func trim(object *unstructured.Unstructured) {
 	}
 }
 
-// refuseSecond refuses a name that came before: of two definitions of one App
+// refuseSecond refuses a name that came before: of two definitions of one object
 // the last would win in silence. Marathon refuses such a group, too.
 func (t *translation) refuseSecond(d *definition) {
 	if d.err != nil {
 		return
 	}
 	key := types.NamespacedName{Namespace: d.object.GetNamespace(), Name: d.object.GetName()}
-	if first, ok := t.seen[key]; ok {
-		d.object, d.err = nil, fmt.Errorf("is the App %s again, which came first in %s", strings.TrimPrefix(key.String(), "/"), first)
+	name := d.object.GetKind() + " " + strings.TrimPrefix(key.String(), "/")
+	if first, ok := t.seen[name]; ok {
+		d.object, d.err = nil, fmt.Errorf("is the %s again, which came first in %s", name, first)
 		return
 	}
-	t.seen[key] = d.where
+	t.seen[name] = d.where
 }

@@ -18,6 +18,7 @@ import (
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 
 	"github.com/kdcos/kdcos/internal/marathon"
+	"github.com/kdcos/kdcos/internal/metronome"
 )
 
 // errReported ends a command whose errors were told already, where they happened.
@@ -53,6 +54,13 @@ func report(w io.Writer, err error) {
 	complain(w, about, err)
 }
 
+// note prints what to know of something that is good.
+func note(w io.Writer, about string, notes []string) {
+	for _, text := range notes {
+		fmt.Fprintf(w, "Warning: %s: %s\n", about, text)
+	}
+}
+
 // complain prints an error about one of several things, a line for each reason.
 func complain(w io.Writer, about string, err error) {
 	if about != "" {
@@ -67,6 +75,7 @@ func complain(w io.Writer, about string, err error) {
 func reasons(err error) []string {
 	var status *apierrors.StatusError
 	var definition *marathon.Error
+	var job *metronome.Error
 	var conflict *conflictError
 	switch {
 	case errors.As(err, &conflict):
@@ -75,6 +84,8 @@ func reasons(err error) []string {
 		return []string{fmt.Sprintf("the server doesn't have a resource type %q: is kdcos installed in this cluster?", "apps.kdcos.io")}
 	case errors.As(err, &definition):
 		return marathonReasons(definition)
+	case errors.As(err, &job):
+		return metronomeReasons(job)
 	case errors.As(err, &status):
 		return statusReasons(status)
 	}

@@ -66,3 +66,14 @@ func labelled(name, id string) (subject, suffix string) {
 	}
 	return resource + "/" + name, suffix
 }
+
+// labelledKind is labelled for an App or a Job.
+func labelledKind(kind, name, id string) (subject, suffix string) {
+	if kind != "Job" {
+		return labelled(name, id)
+	}
+	if id != "" {
+		suffix = fmt.Sprintf(" (Metronome id %s)", strings.Join(pathid.Segments(id), "."))
+	}
+	return "job." + v1alpha1.GroupName + "/" + name, suffix
+}

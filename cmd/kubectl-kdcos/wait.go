@@ -13,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -32,10 +34,11 @@ func (w *waiting) addFlags(cmd *cobra.Command, usage string) {
 	cmd.Flags().DurationVar(&w.timeout, "timeout", 5*time.Minute, "The length of time to wait before giving up. Zero means no limit.")
 }
 
-// goal is what an App is waited for to become.
+// goal is what an App or a Job is waited for to become.
 type goal struct {
-	key types.NamespacedName
-	id  string
+	kind string
+	key  types.NamespacedName
+	id   string
 	// generation is that of the spec that has to run.
 	generation int64
 	// restart says that the configuration has to be another one than
@@ -47,7 +50,7 @@ type goal struct {
 }
 
 func (g *goal) String() string {
-	subject, suffix := labelled(g.key.Name, g.id)
+	subject, suffix := labelledKind(g.kind, g.key.Name, g.id)
 	return subject + suffix
 }
 
@@ -63,20 +66,31 @@ const (
 // judge compares an App with a goal. The text says what is missing.
 func (g *goal) judge(app *v1alpha1.App) (outcome, string) {
 	status := &app.Status
-	if status.ObservedGeneration < g.generation || g.restart && status.ConfigHash == g.oldConfig {
-		return underWay, "the kdcos manager has not seen the change yet"
+	if g.restart && status.ConfigHash == g.oldConfig {
+		return underWay, notSeen
 	}
-	if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionStalled); c != nil && c.Status == metav1.ConditionTrue {
+	return g.judgeConditions(status.ObservedGeneration, status.Conditions)
+}
+
+// notSeen is what is said before the manager has done anything.
+const notSeen = "the kdcos manager has not seen the change yet"
+
+// judgeConditions compares what all kinds have.
+func (g *goal) judgeConditions(observed int64, conditions []metav1.Condition) (outcome, string) {
+	if observed < g.generation {
+		return underWay, notSeen
+	}
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled); c != nil && c.Status == metav1.ConditionTrue {
 		return stuck, because(c)
 	}
 	// In a rollout an App may be Ready all the time: it is over when Reconciling is.
-	if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReconciling); c != nil && c.Status == metav1.ConditionTrue {
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling); c != nil && c.Status == metav1.ConditionTrue {
 		return underWay, because(c)
 	}
-	c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	switch {
 	case c == nil:
-		return underWay, "the kdcos manager has not seen the App yet"
+		return underWay, "the kdcos manager has not seen it yet"
 	case c.Status == metav1.ConditionTrue:
 		return reached, ""
 	}
@@ -140,7 +154,7 @@ func (w *waiter) over(ctx context.Context, g *goal) bool {
 		return true
 	case state == reached:
 		if !w.quiet {
-			subject, suffix := labelled(g.key.Name, g.id)
+			subject, suffix := labelledKind(g.kind, g.key.Name, g.id)
 			fmt.Fprintf(w.Out, "%s ready%s\n", subject, suffix)
 		}
 		return true
@@ -155,13 +169,34 @@ func (w *waiter) over(ctx context.Context, g *goal) bool {
 // look judges what the cluster has now. An answer that may be another one in
 // a moment is no error.
 func (g *goal) look(ctx context.Context, c *cluster) (outcome, string, error) {
-	app, err := c.app(ctx, g.key)
+	state, text, err := g.ask(ctx, c)
 	switch {
 	case err == nil:
-		state, text := g.judge(&app.App)
 		return state, text, nil
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return stuck, "", err
 	}
 	return underWay, err.Error(), nil
+}
+
+func (g *goal) ask(ctx context.Context, c *cluster) (outcome, string, error) {
+	if g.kind != "Job" {
+		app, err := c.app(ctx, g.key)
+		if err != nil {
+			return underWay, "", err
+		}
+		state, text := g.judge(&app.App)
+		return state, text, nil
+	}
+	raw := &unstructured.Unstructured{}
+	raw.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(g.kind))
+	if err := c.client.Get(ctx, g.key, raw); err != nil {
+		return underWay, "", err
+	}
+	var job v1alpha1.Job
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw.Object, &job); err != nil {
+		return underWay, "", fmt.Errorf("decode Job: %w", err)
+	}
+	state, text := g.judgeConditions(job.Status.ObservedGeneration, job.Status.Conditions)
+	return state, text, nil
 }

@@ -30,7 +30,7 @@ func TestJudge(t *testing.T) {
 			name: "ready for an earlier change", status: v1alpha1.AppStatus{ObservedGeneration: 1, Conditions: []metav1.Condition{ready}}, goal: goal{generation: 2},
 			want: underWay, text: "the kdcos manager has not seen the change yet",
 		},
-		{name: "never seen", goal: goal{}, want: underWay, text: "the kdcos manager has not seen the App yet"},
+		{name: "never seen", goal: goal{}, want: underWay, text: "the kdcos manager has not seen it yet"},
 		{
 			name: "ready all through a rollout", status: v1alpha1.AppStatus{Conditions: []metav1.Condition{
 				ready,

@@ -112,8 +112,8 @@ func (f *field) follow(i item, n int) (int, bool) {
 	return n + 1, n < f.limits.max
 }
 
-// step follows an item with a period. Numbers before the one it counts from are
-// in it, but for the last.
+// step follows an item with a period. Values before the one it counts from are in
+// it, but for the first of them where that is not the first of the field.
 func (f *field) step(i item, n int) (int, bool) {
 	from, to := f.bounds(i)
 	if n >= to {
