@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +24,8 @@ import (
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers/apps"
+	"github.com/kdcos/kdcos/controllers/jobruns"
+	"github.com/kdcos/kdcos/controllers/jobs"
 	"github.com/kdcos/kdcos/controllers/nodepools"
 	"github.com/kdcos/kdcos/controllers/virtualips"
 	"github.com/kdcos/kdcos/internal/index"
@@ -50,27 +53,31 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// CacheOptions keep what is cached small: of all pods and claims only those of
-// Apps, of Services and their slices those of VirtualIPs, and of those and of
-// nodes only what is looked at.
+// CacheOptions keep what is cached small: of all pods only those that we make, of
+// claims those of Apps, of Jobs of batch/v1 those of our Jobs, of Services and
+// their slices those of VirtualIPs, and of those and of nodes only what is looked
+// at.
 func CacheOptions() (cache.Options, error) {
-	ours, err := labels.NewRequirement(v1alpha1.AppLabel, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("select what is of Apps: %w", err)
+	made := labels.SelectorFromSet(labels.Set{"app.kubernetes.io/managed-by": "kdcos"})
+	var of []labels.Selector
+	for _, label := range []string{v1alpha1.AppLabel, v1alpha1.JobLabel, v1alpha1.VirtualIPLabel} {
+		has, err := labels.NewRequirement(label, selection.Exists, nil)
+		if err != nil {
+			return cache.Options{}, fmt.Errorf("select by %s: %w", label, err)
+		}
+		of = append(of, labels.NewSelector().Add(*has))
 	}
-	vips, err := labels.NewRequirement(v1alpha1.VirtualIPLabel, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("select what is of VirtualIPs: %w", err)
-	}
+	apps, jobs, vips := of[0], of[1], of[2]
 	return cache.Options{
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}:                   {Label: labels.NewSelector().Add(*ours), Transform: trimPod},
+			&corev1.Pod{}:                   {Label: made, Transform: trimPod},
 			&corev1.Node{}:                  {Transform: trimNode},
-			&corev1.PersistentVolumeClaim{}: {Label: labels.NewSelector().Add(*ours), Transform: trimClaim},
-			&corev1.Service{}:               {Label: labels.NewSelector().Add(*vips)},
-			&discoveryv1.EndpointSlice{}:    {Label: labels.NewSelector().Add(*vips), Transform: trimSlice},
+			&corev1.PersistentVolumeClaim{}: {Label: apps, Transform: trimClaim},
+			&batchv1.Job{}:                  {Label: jobs, Transform: trimJob},
+			&corev1.Service{}:               {Label: vips},
+			&discoveryv1.EndpointSlice{}:    {Label: vips, Transform: trimSlice},
 		},
 	}, nil
 }
@@ -85,6 +92,14 @@ func trimPod(obj any) (any, error) {
 			spec.Affinity = &corev1.Affinity{NodeAffinity: pod.Spec.Affinity.NodeAffinity}
 		}
 		pod.Spec = spec
+	}
+	return obj, nil
+}
+
+// trimJob drops what no controller reads of a Job of batch/v1.
+func trimJob(obj any) (any, error) {
+	if job, ok := obj.(*batchv1.Job); ok {
+		job.ManagedFields, job.Spec = nil, batchv1.JobSpec{}
 	}
 	return obj, nil
 }
@@ -150,6 +165,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := virtualips.SetupWithManager(mgr, options.Workers); err != nil {
 		return fmt.Errorf("set up the VirtualIP controller: %w", err)
+	}
+	if err := jobs.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
+		return fmt.Errorf("set up the Job controller: %w", err)
+	}
+	if err := jobruns.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
+		return fmt.Errorf("set up the JobRun controller: %w", err)
 	}
 	return nil
 }

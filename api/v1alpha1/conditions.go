@@ -119,6 +119,8 @@ const (
 	ReasonNoBackends = "NoBackends"
 	// ReasonScheduled: the Job waits for its next tick.
 	ReasonScheduled = "Scheduled"
+	// ReasonStarting: the task of a run is on a node that starts it.
+	ReasonStarting = "Starting"
 	// ReasonRunning: a task of the run runs.
 	ReasonRunning = "Running"
 	// ReasonRestarting: a task of the run has failed, and another one follows.
@@ -135,12 +137,14 @@ const (
 	ReasonStartingDeadline = "StartingDeadlineExceeded"
 	// ReasonActiveDeadline: a task of the run has failed after the time in which another one would follow.
 	ReasonActiveDeadline = "ActiveDeadlineExceeded"
+	// ReasonLaunchTimeout: a task did not start in the time that it had.
+	ReasonLaunchTimeout = "LaunchTimeout"
 	// ReasonTaskLost: the node of the run's task does not answer any more.
 	ReasonTaskLost = "TaskLost"
 	// ReasonUnknownDependencies: what the Job depends on is not there.
 	ReasonUnknownDependencies = "UnknownDependencies"
-	// ReasonJobGone: the Job that the run is of is not there.
-	ReasonJobGone = "JobGone"
+	// ReasonUnknownJob: the Job that the run is of is not there.
+	ReasonUnknownJob = "UnknownJob"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )

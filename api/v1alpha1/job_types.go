@@ -254,8 +254,14 @@ type JobStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +optional
 	Parents []ParentRun `json:"parents,omitempty"`
-	// lastSuccess is the last run that succeeded, lastFailure the last that
-	// failed: what jobs that depend on this one look at.
+	// waiting are the dependencies that the next run waits for.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +optional
+	Waiting []string `json:"waiting,omitempty"`
+	// lastSuccess is the last run that succeeded: what jobs that depend on this
+	// one look at.
 	// +optional
 	LastSuccess *FinishedRun `json:"lastSuccess,omitempty"`
 	// lastFailure is the last run that failed.
@@ -319,3 +325,12 @@ type JobList struct {
 	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []Job `json:"items"`
 }
+
+// GetConditions returns the conditions of the Job.
+func (j *Job) GetConditions() []metav1.Condition { return j.Status.Conditions }
+
+// SetConditions replaces the conditions of the Job.
+func (j *Job) SetConditions(conditions []metav1.Condition) { j.Status.Conditions = conditions }
+
+// SetObservedGeneration says which generation of the spec the status speaks of.
+func (j *Job) SetObservedGeneration(generation int64) { j.Status.ObservedGeneration = generation }

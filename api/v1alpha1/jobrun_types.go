@@ -152,6 +152,10 @@ type Attempt struct {
 	// completedAt is when it ended.
 	// +optional
 	CompletedAt metav1.Time `json:"completedAt,omitzero"`
+	// reason says why it was ended, where it did not end by itself.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Reason string `json:"reason,omitempty"`
 	// exitCode of its container.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
@@ -197,6 +201,15 @@ type JobRunStatus struct {
 // ID is what Metronome called the id of the run: its name, without that of the
 // Job in front.
 func (r *JobRun) ID() string { return strings.TrimPrefix(r.Name, r.Spec.JobName+"-") }
+
+// GetConditions returns the conditions of the run.
+func (r *JobRun) GetConditions() []metav1.Condition { return r.Status.Conditions }
+
+// SetConditions replaces the conditions of the run.
+func (r *JobRun) SetConditions(conditions []metav1.Condition) { r.Status.Conditions = conditions }
+
+// SetObservedGeneration says which generation of the spec the status speaks of.
+func (r *JobRun) SetObservedGeneration(generation int64) { r.Status.ObservedGeneration = generation }
 
 // Finished says that nothing more will become of the run.
 func (s *JobRunStatus) Finished() bool { return s.State == RunSuccess || s.State == RunFailed }

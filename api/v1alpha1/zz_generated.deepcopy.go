@@ -1239,6 +1239,11 @@ func (in *JobStatus) DeepCopyInto(out *JobStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Waiting != nil {
+		in, out := &in.Waiting, &out.Waiting
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.LastSuccess != nil {
 		in, out := &in.LastSuccess, &out.LastSuccess
 		*out = new(FinishedRun)

@@ -41,6 +41,8 @@ func (s *settings) flags(set *flag.FlagSet) {
 		w.ServicePorts.First, w.ServicePorts.Last), func(v string) error { return parsePortRange(v, &w.ServicePorts) })
 	set.DurationVar(&w.TaskLaunchTimeout, "task-launch-timeout", w.TaskLaunchTimeout,
 		"How long a task may fail to start, such as for an image that can't be pulled, before it is launched anew; 0 is for ever.")
+	set.DurationVar(&w.RunLaunchTimeout, "run-launch-timeout", w.RunLaunchTimeout,
+		"How long the task of a run of a Job may take to start on its node, before it has failed; 0 is for ever.")
 	set.Func("container-networks", "Names of container networks that mean the pod network, separated by commas. (default "+
 		strings.Join(w.ContainerNetworks, ",")+")", func(v string) error {
 		w.ContainerNetworks = strings.Split(v, ",")

@@ -46,7 +46,7 @@ type trial struct {
 // What is written of the task before a restart is taken back.
 func resume(check workload.TaskCheck, pod *corev1.Pod, started time.Time, restarted bool) trial {
 	t := trial{check: check, started: started, condition: corev1.PodCondition{Type: check.Condition}}
-	c := podCondition(pod, check.Condition)
+	c := workload.Condition(pod, check.Condition)
 	switch {
 	case c == nil:
 	case !restarted && workload.OfThisTask(pod, c):

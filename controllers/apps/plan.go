@@ -125,7 +125,7 @@ func (o *observed) condition(pod *corev1.Pod) rollout.Condition {
 		return rollout.Lost
 	case unreachable:
 		return rollout.Unreachable
-	case heldBack(task), heldBack(failedFetch(pod)):
+	case heldBack(task), heldBack(workload.FailedFetch(pod)):
 		return rollout.Failing
 	case task == nil || task.State.Running == nil:
 		return rollout.Staging
@@ -166,8 +166,8 @@ func (o *observed) due(pod *corev1.Pod) time.Time {
 		}
 		return pod.DeletionTimestamp.Time
 	case rollout.Staging:
-		placed := podCondition(pod, corev1.PodScheduled)
-		if cannotStart(pod) && placed != nil && placed.Status == corev1.ConditionTrue && o.settings.TaskLaunchTimeout > 0 {
+		placed := workload.Condition(pod, corev1.PodScheduled)
+		if workload.CannotStart(pod) && placed != nil && placed.Status == corev1.ConditionTrue && o.settings.TaskLaunchTimeout > 0 {
 			return placed.LastTransitionTime.Add(o.settings.TaskLaunchTimeout)
 		}
 	case rollout.Ended, rollout.Stopping, rollout.Unreachable, rollout.Failing, rollout.Running:
@@ -175,76 +175,16 @@ func (o *observed) due(pod *corev1.Pod) time.Time {
 	return time.Time{}
 }
 
-// cannotStart says that the kubelet tried to start the task and failed: that a
-// container is still being made, or an image pulled, is no failure.
-func cannotStart(pod *corev1.Pod) bool {
-	w := waitsFor(pod)
-	if w == nil {
-		return false
-	}
-	switch w.Reason {
-	case "ContainerCreating", "PodInitializing":
-		return settingUp(pod)
-	case "", "CrashLoopBackOff":
-		return false
-	}
-	return true
-}
-
-// settingUp says that the node has not yet what a pod needs before any container
-// of it: volumes and an address.
-func settingUp(pod *corev1.Pod) bool {
-	c := podCondition(pod, corev1.PodReadyToStartContainers)
-	return c != nil && c.Status == corev1.ConditionFalse
-}
-
-// waitsFor is what the kubelet waits for before the task runs, nil if it does not:
-// the container that fetches files comes first.
-func waitsFor(pod *corev1.Pod) *corev1.ContainerStateWaiting {
-	for _, fetch := range workload.Fetchers(pod) {
-		if fetch.State.Waiting != nil {
-			return fetch.State.Waiting
-		}
-	}
-	if task := taskStatus(pod); task != nil {
-		return task.State.Waiting
-	}
-	return nil
-}
-
 // taskStatus is the status of the container that runs the task, or of the one of
 // several that tells most, nil before there is one.
 func taskStatus(pod *corev1.Pod) *corev1.ContainerStatus { return workload.TaskStatus(pod) }
-
-// failedFetch is the status of the container that fetches files, if it failed
-// and has not succeeded since.
-func failedFetch(pod *corev1.Pod) *corev1.ContainerStatus {
-	for _, fetch := range workload.Fetchers(pod) {
-		switch {
-		case fetch.State.Terminated != nil && fetch.State.Terminated.ExitCode != 0:
-			return fetch
-		case fetch.State.Terminated == nil && fetch.LastTerminationState.Terminated != nil:
-			return fetch
-		}
-	}
-	return nil
-}
 
 func ready(pod *corev1.Pod) bool {
 	if workload.Several(pod) {
 		return workload.Ready(pod)
 	}
-	c := podCondition(pod, corev1.PodReady)
+	c := workload.Condition(pod, corev1.PodReady)
 	return c != nil && c.Status == corev1.ConditionTrue
-}
-
-func podCondition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == kind {
-			return &pod.Status.Conditions[i]
-		}
-	}
-	return nil
 }
 
 func (o *observed) delays() rollout.DelayPolicy {
@@ -278,7 +218,7 @@ func (o *observed) backoff() (rollout.Backoff, error) {
 		if !o.current(&o.pods[i]) || o.pods[i].DeletionTimestamp != nil {
 			continue
 		}
-		if end := lastEnd(&o.pods[i]); end != nil {
+		if end := workload.LastEnd(&o.pods[i]); end != nil {
 			ends = append(ends, end.FinishedAt.Time)
 		}
 	}
@@ -290,23 +230,6 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// lastEnd is how the task of a pod ended last, nil if it never did. Exit code 0
-// is an end like any other: apps are there to run.
-func lastEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
-	task := taskStatus(pod)
-	if fetch := failedFetch(pod); fetch != nil {
-		// In Mesos, too, the task has failed then.
-		task = fetch
-	}
-	if task == nil {
-		return nil
-	}
-	if task.State.Terminated != nil {
-		return task.State.Terminated
-	}
-	return task.LastTerminationState.Terminated
 }
 
 // backoffStatus is a launch delay as the status tells it.

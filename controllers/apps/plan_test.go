@@ -117,10 +117,10 @@ func TestFetching(t *testing.T) {
 		if got := seen(1).instance(&p).Condition; got != c.condition {
 			t.Errorf("%s: condition %v", name, got)
 		}
-		if end := lastEnd(&p); (end != nil) != c.ends || end != nil && !strings.Contains(describeEnd(end), "404") {
+		if end := workload.LastEnd(&p); (end != nil) != c.ends || end != nil && !strings.Contains(workload.DescribeEnd(end), "404") {
 			t.Errorf("%s: ended %v", name, end)
 		}
-		if cannotStart(&p) != c.pulls {
+		if workload.CannotStart(&p) != c.pulls {
 			t.Errorf("%s: cannot start %t", name, !c.pulls)
 		}
 	}
@@ -128,14 +128,14 @@ func TestFetching(t *testing.T) {
 		p := pod("new", waiting("ContainerCreating", ""), func(p *corev1.Pod) {
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReadyToStartContainers, Status: status}}
 		})
-		if cannotStart(&p) != want {
+		if workload.CannotStart(&p) != want {
 			t.Errorf("volumes and address there: %s: cannot start %t", status, !want)
 		}
 	}
 	p := pod("new", func(p *corev1.Pod) {
 		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: workload.FetchContainerName, State: exited(0), LastTerminationState: exited(1)}}
 	})
-	if got := seen(1).instance(&p); got.Condition != rollout.Running || !got.Healthy || lastEnd(&p) != nil {
+	if got := seen(1).instance(&p); got.Condition != rollout.Running || !got.Healthy || workload.LastEnd(&p) != nil {
 		t.Errorf("running: %v", got)
 	}
 }

@@ -91,7 +91,7 @@ func (o *observed) deadline() time.Time {
 	for i := range o.pods {
 		if pod := &o.pods[i]; o.isReady(pod) {
 			ready++
-			since = later(since, podCondition(pod, corev1.PodReady).LastTransitionTime.Time)
+			since = later(since, workload.Condition(pod, corev1.PodReady).LastTransitionTime.Time)
 		}
 	}
 	wanted := int(o.instances())

@@ -48,10 +48,10 @@ func (o *observed) incarnationID(pod *corev1.Pod, incarnation int32) string {
 // describeLast says how the task of a pod ended last, and of several containers
 // which.
 func describeLast(pod *corev1.Pod) string {
-	if task := cmp.Or(failedFetch(pod), taskStatus(pod)); task != nil && workload.Several(pod) {
-		return "container " + task.Name + ": " + describeEnd(lastEnd(pod))
+	if task := cmp.Or(workload.FailedFetch(pod), taskStatus(pod)); task != nil && workload.Several(pod) {
+		return "container " + task.Name + ": " + workload.DescribeEnd(workload.LastEnd(pod))
 	}
-	return describeEnd(lastEnd(pod))
+	return workload.DescribeEnd(workload.LastEnd(pod))
 }
 
 // over notes an instance of several containers that is to be launched anew.

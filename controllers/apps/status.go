@@ -67,7 +67,7 @@ func (t *tally) add(o *observed, pod *corev1.Pod) {
 		return
 	case rollout.Failing:
 		t.failing++
-		t.because(v1alpha1.ReasonBackOff, "failing and launched again after a delay: "+describeEnd(lastEnd(pod)))
+		t.because(v1alpha1.ReasonBackOff, "failing and launched again after a delay: "+workload.DescribeEnd(workload.LastEnd(pod)))
 		t.staged++
 	case rollout.Unreachable:
 		t.unreachable++
@@ -124,38 +124,23 @@ func colon(why string) string {
 // whyStaging notes what the scheduler or the kubelet says about a pod that does
 // not run; of the scheduler in Marathon's words, too.
 func (t *tally) whyStaging(o *observed, pod *corev1.Pod) {
-	if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
-		words := workload.SchedulerWords(c.Message)
-		if all, nodes := workload.Funnel(c.Message, len(o.app.Spec.Constraints) > 0); nodes > 0 {
-			words = workload.SayFunnel(all, nodes) + ": " + words
-		}
-		t.because(v1alpha1.ReasonWaiting, "waiting for the scheduler: "+words)
+	if words := workload.WhyNotPlaced(pod, len(o.app.Spec.Constraints) > 0); words != "" {
+		t.because(v1alpha1.ReasonWaiting, words)
 		return
-	} else if volume := o.unprovided(slotOf(pod)); volume != "" && c == nil {
+	} else if volume := o.unprovided(slotOf(pod)); volume != "" && workload.Condition(pod, corev1.PodScheduled) == nil {
 		t.because(v1alpha1.ReasonWaiting, "waiting for the volume "+volume+", which nothing has provided yet")
 		return
 	}
-	for _, c := range []*corev1.ContainerStatus{taskStatus(pod), failedFetch(pod)} {
+	for _, c := range []*corev1.ContainerStatus{taskStatus(pod), workload.FailedFetch(pod)} {
 		if c != nil && c.State.Terminated != nil {
 			t.failing++
-			t.because(v1alpha1.ReasonBackOff, "ended and about to start again: "+describeEnd(c.State.Terminated))
+			t.because(v1alpha1.ReasonBackOff, "ended and about to start again: "+workload.DescribeEnd(c.State.Terminated))
 			return
 		}
 	}
-	w := waitsFor(pod)
-	if files := workload.SecretFiles(&o.app.Spec); len(files) > 0 && w != nil && w.Message == "" && settingUp(pod) {
-		// The kubelet says no more than that it is at it, for as long as one is missing.
-		t.because(v1alpha1.ReasonNotStarting, fmt.Sprintf("being set up by the node, which needs the Secret %s with the key %q", strings.Join(files, ", "), workload.SecretKey))
-		return
+	if reason, words := workload.WhyNotStarting(pod, workload.SecretFiles(&o.app.Spec)); reason != "" {
+		t.because(reason, words)
 	}
-	if w == nil || w.Message == "" {
-		return
-	}
-	reason := v1alpha1.ReasonImagePull
-	if w.Reason == "CreateContainerConfigError" || w.Reason == "CreateContainerError" || w.Reason == "RunContainerError" {
-		reason = v1alpha1.ReasonNotStarting
-	}
-	t.because(reason, "not starting: "+w.Reason+": "+strings.ReplaceAll(w.Message, pod.Name, "the pod"))
 }
 
 // started says that a task is past its start: it once passed its health check.
@@ -313,18 +298,18 @@ func (o *observed) lastFailure() *v1alpha1.TaskFailure {
 
 // failure is how and when the task of a pod failed last, "" if it did not.
 func (o *observed) failure(pod *corev1.Pod) (message string, at metav1.Time) {
-	end := lastEnd(pod)
+	end := workload.LastEnd(pod)
 	switch {
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "":
 		// Its node gave it up, for lack of resources or to shut down.
-		if c := podCondition(pod, corev1.PodReady); c != nil {
+		if c := workload.Condition(pod, corev1.PodReady); c != nil {
 			at = c.LastTransitionTime
 		}
 		return pod.Status.Reason + ": " + pod.Status.Message, at
 	case end != nil && end.ExitCode != 0:
 		return describeLast(pod), end.FinishedAt
 	case o.condition(pod) == rollout.Staging && o.overdue(pod):
-		w := waitsFor(pod)
+		w := workload.WaitsFor(pod)
 		return fmt.Sprintf("did not start within %s: %s%s", o.settings.TaskLaunchTimeout, w.Reason, colon(w.Message)), metav1.NewTime(o.due(pod))
 	}
 	return "", metav1.Time{}
@@ -342,21 +327,4 @@ func (o *observed) taskID(pod *corev1.Pod) string {
 		incarnation++
 	}
 	return o.incarnationID(pod, incarnation)
-}
-
-func describeEnd(end *corev1.ContainerStateTerminated) string {
-	if end == nil {
-		return "the task ended"
-	}
-	what := fmt.Sprintf("exit code %d", end.ExitCode)
-	if end.Signal != 0 {
-		what = fmt.Sprintf("signal %d", end.Signal)
-	}
-	if end.Reason != "" && end.Reason != "Error" && end.Reason != "Completed" {
-		what += ", " + end.Reason
-	}
-	if message := strings.TrimSpace(end.Message); message != "" {
-		what += ": " + message
-	}
-	return what
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package nodepools looks after nodes. It labels those that satisfy the
-// constraints of Apps which no selector of Kubernetes can ask for, such as
+// constraints of Apps and Jobs which no selector of Kubernetes can ask for, such as
 // regular expressions; their pods ask for the label. It never touches any other
 // part of a node.
 package nodepools
@@ -35,7 +35,7 @@ import (
 
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
-// +kubebuilder:rbac:groups=kdcos.io,resources=apps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kdcos.io,resources=apps;jobs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler labels nodes.
@@ -57,7 +57,8 @@ func SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("node").
 		Watches(&corev1.Node{}, all, builder.WithPredicates(nodeChanges())).
-		Watches(&v1alpha1.App{}, all, builder.WithPredicates(appChanges())).
+		Watches(&v1alpha1.App{}, all, builder.WithPredicates(matchChanges())).
+		Watches(&v1alpha1.Job{}, all, builder.WithPredicates(matchChanges())).
 		Watches(&corev1.Pod{}, all, builder.WithPredicates(podChanges())).
 		Complete(r)
 }
@@ -76,10 +77,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	if err := r.Client.List(ctx, &pods, index.WithMatches()); err != nil {
 		return reconcile.Result{}, fmt.Errorf("list pods: %w", err)
 	}
-	asked, left := matches(apps.Items)
-	for _, app := range left {
-		r.Events.Eventf(app, nil, corev1.EventTypeWarning, "TooManyConstraints", "Place",
-			"spec.constraints: no more than %d different matches of nodes are looked for at once, those of the oldest apps", maxMatches)
+	var jobs v1alpha1.JobList
+	if err := r.Client.List(ctx, &jobs, index.WithMatches()); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list jobs: %w", err)
+	}
+	var all []client.Object
+	for i := range apps.Items {
+		all = append(all, &apps.Items[i])
+	}
+	for i := range jobs.Items {
+		all = append(all, &jobs.Items[i])
+	}
+	asked, left := matches(all)
+	for _, obj := range left {
+		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, "TooManyConstraints", "Place",
+			"constraints: no more than %d different matches of nodes are looked for at once, those of the oldest apps and jobs", maxMatches)
 	}
 	inUse := labelsInUse(pods.Items)
 	var errs []error
@@ -117,20 +129,15 @@ func nodeChanges() predicate.Funcs {
 	}
 }
 
-// appChanges are those of matches.
-func appChanges() predicate.Funcs {
-	asks := func(obj client.Object) bool {
-		app, ok := obj.(*v1alpha1.App)
-		return ok && len(workload.Matches(&app.Spec)) > 0
-	}
+// matchChanges are those of what Apps and Jobs ask of nodes.
+func matchChanges() predicate.Funcs {
+	asks := func(obj client.Object) bool { return len(workload.MatchesOf(obj)) > 0 }
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return asks(e.Object) },
 		DeleteFunc: func(e event.DeleteEvent) bool { return asks(e.Object) },
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			before, wasApp := e.ObjectOld.(*v1alpha1.App)
-			after, isApp := e.ObjectNew.(*v1alpha1.App)
-			return wasApp && isApp && before.Generation != after.Generation &&
-				!reflect.DeepEqual(before.Spec.Constraints, after.Spec.Constraints)
+			return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() &&
+				!reflect.DeepEqual(workload.MatchesOf(e.ObjectOld), workload.MatchesOf(e.ObjectNew))
 		},
 	}
 }

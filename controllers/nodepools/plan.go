@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -22,15 +23,15 @@ const maxMatches = 1024
 // matches are the matches that Apps ask for, by the keys of their labels. Where
 // there are too many, those of the oldest Apps count; left are the Apps that
 // have one which does not.
-func matches(apps []v1alpha1.App) (asked map[string]workload.Match, left []*v1alpha1.App) {
-	slices.SortFunc(apps, func(a, b v1alpha1.App) int {
-		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
-			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+func matches(objects []client.Object) (asked map[string]workload.Match, left []client.Object) {
+	slices.SortFunc(objects, func(a, b client.Object) int {
+		return cmp.Or(a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
+			strings.Compare(a.GetNamespace(), b.GetNamespace()), strings.Compare(a.GetName(), b.GetName()))
 	})
 	asked = map[string]workload.Match{}
-	for i := range apps {
+	for _, obj := range objects {
 		all := true
-		for _, m := range workload.Matches(&apps[i].Spec) {
+		for _, m := range workload.MatchesOf(obj) {
 			key := m.Label()
 			if _, known := asked[key]; known {
 				continue
@@ -42,7 +43,7 @@ func matches(apps []v1alpha1.App) (asked map[string]workload.Match, left []*v1al
 			}
 		}
 		if !all {
-			left = append(left, &apps[i])
+			left = append(left, obj)
 		}
 	}
 	return asked, left

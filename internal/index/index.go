@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -38,6 +39,7 @@ const (
 	vipKey        = "vipKey"
 	vipLabel      = "virtualIPLabel"
 	dnsLabel      = "dnsLabel"
+	jobName       = "spec.jobName"
 )
 
 // Register adds the indexes to the cache. The ids of Apps are those of a mapping.
@@ -54,6 +56,11 @@ func Register(ctx context.Context, indexer client.FieldIndexer, ids pathid.Mappi
 		{&policyv1.PodDisruptionBudget{}, uncontrolled, isUncontrolled},
 		{&corev1.Node{}, unreachable, isUnreachable},
 		{&corev1.Node{}, leaving, isLeaving},
+		{&batchv1.Job{}, controllerUID, controllerOf},
+		{&batchv1.Job{}, jobName, jobLabelOf},
+		{&v1alpha1.JobRun{}, jobName, jobNameOf},
+		{&v1alpha1.Job{}, dependency, dependenciesOf},
+		{&v1alpha1.Job{}, matches, matchesOf},
 		{&v1alpha1.App{}, perNode, runsPerNode},
 		{&v1alpha1.App{}, servicePort, servicePortsOf},
 		{&v1alpha1.App{}, matches, matchesOf},
@@ -146,10 +153,9 @@ func UnreachableSince(node *corev1.Node) (since time.Time, is bool) {
 	return time.Time{}, false
 }
 
-// matchesOf says that an App needs nodes to be labelled for its constraints.
+// matchesOf says that an App or a Job needs nodes to be labelled for its constraints.
 func matchesOf(obj client.Object) []string {
-	app, is := obj.(*v1alpha1.App)
-	return yes(is && len(workload.Matches(&app.Spec)) > 0)
+	return yes(len(workload.MatchesOf(obj)) > 0)
 }
 
 // matchLabelsOf says that a pod asks for such labels.
@@ -166,8 +172,24 @@ func yes(is bool) []string {
 }
 
 func dependenciesOf(obj client.Object) []string {
-	if app, is := obj.(*v1alpha1.App); is {
-		return app.Spec.Dependencies
+	switch o := obj.(type) {
+	case *v1alpha1.App:
+		return o.Spec.Dependencies
+	case *v1alpha1.Job:
+		var ids []string
+		for _, d := range o.Spec.Dependencies {
+			ids = append(ids, d.ID)
+		}
+		return ids
+	}
+	return nil
+}
+
+func jobLabelOf(obj client.Object) []string { return []string{obj.GetLabels()[v1alpha1.JobLabel]} }
+
+func jobNameOf(obj client.Object) []string {
+	if run, is := obj.(*v1alpha1.JobRun); is {
+		return []string{run.Spec.JobName}
 	}
 	return nil
 }
@@ -235,14 +257,21 @@ func WithDNSLabel(label string) client.ListOption { return client.MatchingFields
 // WithExternalVolume selects the Apps that have the external volume of a name.
 func WithExternalVolume(name string) client.ListOption { return client.MatchingFields{external: name} }
 
-// DependingOn selects the Apps that name the path among their dependencies.
+// RunsOf selects the runs of the Jobs of a name.
+func RunsOf(job string) client.ListOption { return client.MatchingFields{jobName: job} }
+
+// OfJob selects the Jobs of batch/v1 with a value of JobLabel.
+func OfJob(value string) client.ListOption { return client.MatchingFields{jobName: value} }
+
+// DependingOn selects the Apps that name the path, or the Jobs that name the id,
+// among their dependencies.
 func DependingOn(path string) client.ListOption { return client.MatchingFields{dependency: path} }
 
-// WithMatches selects the Apps that have matches, and the pods that ask for
+// WithMatches selects the Apps and Jobs that have matches, and the pods that ask for
 // labels of such.
 func WithMatches() client.ListOption { return client.MatchingFields{matches: "true"} }
 
-// ControlledBy selects the pods, claims or budgets that owner controls.
+// ControlledBy selects the pods, claims, budgets or Jobs of batch/v1 that owner controls.
 func ControlledBy(owner client.Object) client.ListOption {
 	return client.MatchingFields{controllerUID: string(owner.GetUID())}
 }

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -62,6 +63,15 @@ type Terminal struct {
 // Error returns reason and message.
 func (e *Terminal) Error() string { return e.Reason + ": " + e.Message }
 
+// Ready says that an object is as it should be, in other words than Available.
+type Ready struct {
+	// Reason and Message go to the condition Ready.
+	Reason, Message string
+}
+
+// Error returns reason and message.
+func (e *Ready) Error() string { return e.Reason + ": " + e.Message }
+
 // conflictPause is how long an object is left alone that somebody else was faster
 // to change. The change will be seen and brings on a pass; tried again sooner, a
 // cache that lags behind would have us write in vain all the time.
@@ -73,6 +83,9 @@ type withStatus[T Object] struct {
 	inner  reconcile.ObjectReconciler[T]
 	rest   func(T) time.Duration
 	pacer  *pacer[T]
+	// finalizer is that of objects which are worked on although they are being
+	// deleted.
+	finalizer string
 }
 
 // Option changes how objects are reconciled.
@@ -84,14 +97,20 @@ func Resting[T Object](pause func(obj T) time.Duration) Option[T] {
 	return func(r *withStatus[T]) { r.rest = pause }
 }
 
+// WithFinalizer has objects worked on that are being deleted, for as long as they
+// have a finalizer. Without it, what they own goes with them by owner references.
+func WithFinalizer[T Object](name string) Option[T] {
+	return func(r *withStatus[T]) { r.finalizer = name }
+}
+
 // WithClock replaces the clock, for tests.
 func WithClock[T Object](c clock.PassiveClock) Option[T] {
 	return func(r *withStatus[T]) { r.pacer.clock = c }
 }
 
 // WithStatus makes a reconciler of one that is given its object and returns its
-// state as an error: nil is Ready, NotReady and Terminal say what is missing,
-// anything else is tried again.
+// state as an error: nil and Ready are that it is ready, NotReady and Terminal say
+// what is missing, anything else is tried again.
 func WithStatus[T Object](c client.Client, recorder events.EventRecorder, inner reconcile.ObjectReconciler[T], options ...Option[T]) reconcile.Reconciler {
 	r := &withStatus[T]{client: c, events: recorder, inner: inner, pacer: newPacer[T](clock.RealClock{})}
 	for _, option := range options {
@@ -111,8 +130,7 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	err := r.client.Get(ctx, req.NamespacedName, obj)
-	if err != nil || !obj.GetDeletionTimestamp().IsZero() {
-		// What it owns goes with it by owner references.
+	if err != nil || !obj.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(obj, r.finalizer) {
 		r.pacer.forget(req.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -189,11 +207,16 @@ func (r *withStatus[T]) catchUp(ctx context.Context, missed *change[T]) error {
 func settle(obj Object, result reconcile.Result, err error) (reconcile.Result, error) {
 	var notReady *NotReady
 	var terminal *Terminal
+	var ready *Ready
 	s := states{obj: obj, conditions: obj.GetConditions()}
 	switch {
 	case err == nil:
 		s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable, "")
 		s.only("")
+	case errors.As(err, &ready):
+		s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, ready.Reason, ready.Message)
+		s.only("")
+		err = nil
 	case errors.As(err, &notReady):
 		if notReady.Serving {
 			s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAvailable, notReady.Message)

@@ -29,7 +29,7 @@ const defaultGracePeriod = 3
 
 func (t *task) container(settings Settings, slot Slot) (*corev1ac.ContainerApplyConfiguration, error) {
 	spec, ports, flags := &t.app.Spec, t.ports, t.flags
-	env, err := t.environment(settings, slot)
+	env, err := t.environment(slot)
 	if err != nil {
 		return nil, err
 	}

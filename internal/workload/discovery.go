@@ -13,13 +13,9 @@ import (
 	"github.com/kdcos/kdcos/internal/pathid"
 )
 
-// discovery is the value of DiscoveryAnnotation: how the instance with these
-// tasks is found.
-func discovery(app *v1alpha1.App, settings Settings, tasks []task) (string, error) {
-	id, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
-	if err != nil {
-		return "", fmt.Errorf("metadata.annotations[%s]: %w", v1alpha1.IDAnnotation, err)
-	}
+// discovery is the value of DiscoveryAnnotation: how the instance of an App with
+// the id, and with these tasks, is found.
+func discovery(id string, tasks []task) (string, error) {
 	d := v1alpha1.Discovery{
 		Name:      pathid.Reversed(id),
 		Framework: v1alpha1.FrameworkMarathon,

@@ -29,11 +29,7 @@ const (
 
 // environment is what a task finds in its environment: what Marathon injects,
 // less what the app sets itself, then what the app sets: own.
-func environment(app *v1alpha1.App, own []v1alpha1.EnvVar, settings Settings, slot Slot, ports []port) ([]*corev1ac.EnvVarApplyConfiguration, error) {
-	id, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
-	if err != nil {
-		return nil, fmt.Errorf("metadata.annotations[%s]: %w", v1alpha1.IDAnnotation, err)
-	}
+func environment(app *v1alpha1.App, id string, own []v1alpha1.EnvVar, slot Slot, ports []port) ([]*corev1ac.EnvVarApplyConfiguration, error) {
 	e := envBuilder{users: map[string]bool{}}
 	for _, v := range own {
 		e.users[v.Name] = true

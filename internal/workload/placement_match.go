@@ -56,6 +56,17 @@ func matchOf(f field, c *v1alpha1.Constraint) (Match, error) {
 	return m, nil
 }
 
+// MatchesOf are the matches of an App or a Job.
+func MatchesOf(obj any) []Match {
+	switch o := obj.(type) {
+	case *v1alpha1.App:
+		return Matches(&o.Spec)
+	case *v1alpha1.Job:
+		return Matches(&v1alpha1.AppSpec{Constraints: RunConstraints(&o.Spec.Run)})
+	}
+	return nil
+}
+
 // Matches are the matches of an App that are asked for by their labels, which
 // somebody has to put on the nodes. Constraints that are wrong have none.
 func Matches(spec *v1alpha1.AppSpec) []Match {

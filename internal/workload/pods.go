@@ -22,6 +22,8 @@ import (
 type task struct {
 	// name of the container, fetcher that of the one which fetches its files.
 	name, fetcher string
+	// id is the path id of what the container belongs to.
+	id string
 	// app asks for the container: the App itself, unless it has several.
 	app *v1alpha1.App
 	// raw is the spec of app as JSON.

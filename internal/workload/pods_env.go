@@ -17,20 +17,16 @@ import (
 )
 
 // environment is what the container finds in its environment.
-func (t *task) environment(settings Settings, slot Slot) ([]*corev1ac.EnvVarApplyConfiguration, error) {
+func (t *task) environment(slot Slot) ([]*corev1ac.EnvVarApplyConfiguration, error) {
 	if t.of == nil {
-		return environment(t.app, t.flags.environment(t.app.Spec.Env), settings, slot, t.ports)
+		return environment(t.app, t.id, t.flags.environment(t.app.Spec.Env), slot, t.ports)
 	}
-	id, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.ID(t.app.Namespace, t.app.Name, t.app.Annotations[v1alpha1.IDAnnotation])
-	if err != nil {
-		return nil, fmt.Errorf("metadata.annotations[%s]: %w", v1alpha1.IDAnnotation, err)
-	}
-	c, safe := &t.of.Spec.Containers[t.index], pathid.Safe(id)
+	c, safe := &t.of.Spec.Containers[t.index], pathid.Safe(t.id)
 	e := envBuilder{}
 	e.field(podUID, "metadata.uid")
 	e.add("MESOS_TASK_ID", fmt.Sprintf("%s.instance-$(%s).%s.1", safe, podUID, c.Name))
 	e.add("MESOS_EXECUTOR_ID", fmt.Sprintf("instance-%s.$(%s)", safe, podUID))
-	e.add("MARATHON_APP_ID", id)
+	e.add("MARATHON_APP_ID", t.id)
 	e.add("MARATHON_APP_VERSION", slot.Version)
 	e.add("MARATHON_CONTAINER_ID", c.Name)
 	e.add("MARATHON_CONTAINER_RESOURCE_CPUS", double(*c.Resources.Cpus))

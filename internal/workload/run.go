@@ -53,7 +53,8 @@ func AttemptName(run *v1alpha1.JobRun, attempt int32) string {
 // it ended. That it is no bare pod is for its finalizer, which keeps the exit code
 // of a pod that somebody deletes.
 func AttemptJob(run *v1alpha1.JobRun, settings Settings, attempt int32) (*batchv1ac.JobApplyConfiguration, error) {
-	app, err := runAsApp(run, settings)
+	app := runAsApp(run)
+	id, err := runID(run, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func AttemptJob(run *v1alpha1.JobRun, settings Settings, attempt int32) (*batchv
 	}
 	name := AttemptName(run, attempt)
 	slot := Slot{Number: 0, Version: run.CreationTimestamp.UTC().Format("2006-01-02T15:04:05.000Z")}
-	made, err := newInstance(app, settings, slot, name, string(raw))
+	made, err := newInstance(app, id, settings, slot, name, string(raw))
 	if err != nil {
 		return nil, inRun(run, err)
 	}
@@ -100,12 +101,13 @@ func RunTaskID(run *v1alpha1.JobRun, settings Settings, uid string) string {
 // UnsupportedRun names, a line each, the fields of a run that AttemptJob does not
 // act on, and those that are wrong.
 func UnsupportedRun(run *v1alpha1.JobRun, settings Settings) []string {
-	app, err := runAsApp(run, settings)
+	app := runAsApp(run)
+	id, err := runID(run, settings)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	var all []string
-	for _, line := range Unsupported(app, settings) {
+	for _, line := range unsupported(app, id, settings) {
 		all = append(all, runFields(run).Replace(line))
 	}
 	if err := CheckPlacement(app); err != nil {
@@ -149,19 +151,8 @@ func runID(run *v1alpha1.JobRun, settings Settings) (string, error) {
 
 // runAsApp is an App that asks for what the run asks for, so that there is one way
 // from what is asked for to a pod. It has no ports.
-func runAsApp(run *v1alpha1.JobRun, settings Settings) (*v1alpha1.App, error) {
-	id, err := runID(run, settings)
-	if err != nil {
-		return nil, err
-	}
-	_, name, annotate, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.Name(id)
-	if err != nil {
-		return nil, fmt.Errorf("metadata.name: %w", err)
-	}
-	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: name, UID: run.UID}}
-	if annotate {
-		app.Annotations = map[string]string{v1alpha1.IDAnnotation: id}
-	}
+func runAsApp(run *v1alpha1.JobRun) *v1alpha1.App {
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name, UID: run.UID}}
 	r := &run.Spec.Run
 	app.Spec = v1alpha1.AppSpec{
 		Cmd: r.Cmd, Args: r.Args, Cpus: r.Cpus, Mem: r.Mem, Disk: r.Disk, Gpus: r.Gpus, User: r.User,
@@ -185,7 +176,7 @@ func runAsApp(run *v1alpha1.JobRun, settings Settings) (*v1alpha1.App, error) {
 		app.Spec.TaskKillGracePeriodSeconds = ptr.To[int32](dockerGracePeriod)
 	}
 	app.Spec.Default()
-	return app, nil
+	return app
 }
 
 func runContainer(r *v1alpha1.Run) *v1alpha1.Container {

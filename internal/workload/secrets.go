@@ -96,11 +96,7 @@ func SecretFiles(spec *v1alpha1.AppSpec) []string {
 }
 
 // secrets refuses those of other services.
-func (u *refusals) secrets(app *v1alpha1.App, settings Settings) {
-	id, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
-	if err != nil {
-		return // Pod tells
-	}
+func (u *refusals) secrets(app *v1alpha1.App, id string) {
 	for i := range app.Spec.Secrets {
 		s := &app.Spec.Secrets[i]
 		if err := mayUse(id, s.Source); err != nil {

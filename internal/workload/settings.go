@@ -25,6 +25,9 @@ type Settings struct {
 	// TaskLaunchTimeout is how long a task may fail to start, such as for an
 	// image that can't be pulled, before it is launched anew.
 	TaskLaunchTimeout time.Duration
+	// RunLaunchTimeout is how long the task of a run may take to start on the node
+	// that was found for it, before it has failed; 0 is for ever.
+	RunLaunchTimeout time.Duration
 	// GPUResource is the extended resource that counts GPUs; nvidia.com/gpu if empty.
 	GPUResource string
 	// BaseImage is what apps without an image run on; without it they are refused.
@@ -66,6 +69,7 @@ func DefaultSettings() Settings {
 		GPUResource:       "nvidia.com/gpu",
 		ServicePorts:      PortRange{First: 10000, Last: 20000},
 		TaskLaunchTimeout: 5 * time.Minute,
+		RunLaunchTimeout:  10 * time.Minute,
 	}
 }
 

@@ -18,6 +18,14 @@ import (
 // on and would otherwise ignore in silence. Pod may only be called where there
 // are none.
 func Unsupported(app *v1alpha1.App, settings Settings) []string {
+	id, err := idOf(app, settings)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return unsupported(app, id, settings)
+}
+
+func unsupported(app *v1alpha1.App, id string, settings Settings) []string {
 	u := &refusals{}
 	s := &app.Spec
 	for i := range s.Fetch {
@@ -26,7 +34,7 @@ func Unsupported(app *v1alpha1.App, settings Settings) []string {
 	if len(s.Fetch) > 0 && settings.FetcherImage == "" {
 		*u = append(*u, "spec.fetch: the manager was not told the image of the fetcher: set its flag --fetcher-image")
 	}
-	u.secrets(app, settings)
+	u.secrets(app, id)
 	if len(s.Containers) > 0 {
 		u.containers(s, settings)
 	} else if image(s, settings) == "" {

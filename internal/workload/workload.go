@@ -27,6 +27,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/pathid"
 )
 
 // ContainerName is the name of the container that runs a task.
@@ -50,7 +51,11 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 		return nil, err
 	}
 	config = cmp.Or(slot.Config, config)
-	made, err := newInstance(app, settings, slot, config, string(raw))
+	id, err := idOf(app, settings)
+	if err != nil {
+		return nil, err
+	}
+	made, err := newInstance(app, id, settings, slot, config, string(raw))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	if err != nil {
 		return nil, err
 	}
-	if annotations[v1alpha1.DiscoveryAnnotation], err = discovery(app, settings, made.tasks); err != nil {
+	if annotations[v1alpha1.DiscoveryAnnotation], err = discovery(id, made.tasks); err != nil {
 		return nil, err
 	}
 	labels := Labels(app)
@@ -83,7 +88,7 @@ type instance struct {
 	labels map[string]string
 }
 
-func newInstance(app *v1alpha1.App, settings Settings, slot Slot, config, raw string) (*instance, error) {
+func newInstance(app *v1alpha1.App, id string, settings Settings, slot Slot, config, raw string) (*instance, error) {
 	tasks, err := tasksOf(app, settings, config, slot.Number, raw)
 	if err != nil {
 		return nil, err
@@ -94,6 +99,7 @@ func newInstance(app *v1alpha1.App, settings Settings, slot Slot, config, raw st
 	}
 	made := &instance{spec: corev1ac.PodSpec(), tasks: tasks, labels: maps.Clone(where.labels)}
 	for i := range tasks {
+		tasks[i].id = id
 		checks, err := tasks[i].addTo(made.spec, settings, slot)
 		if err != nil {
 			return nil, err
@@ -115,6 +121,15 @@ func newInstance(app *v1alpha1.App, settings Settings, slot Slot, config, raw st
 	}
 	addDNS(made.spec, app, settings)
 	return made, nil
+}
+
+// idOf is the path id of an App.
+func idOf(app *v1alpha1.App, settings Settings) (string, error) {
+	id, err := pathid.Mapping{RootNamespace: settings.RootNamespace}.ID(app.Namespace, app.Name, app.Annotations[v1alpha1.IDAnnotation])
+	if err != nil {
+		return "", fmt.Errorf("metadata.annotations[%s]: %w", v1alpha1.IDAnnotation, err)
+	}
+	return id, nil
 }
 
 // carriers is in how many slots pods carry the App configuration. It is a tenth

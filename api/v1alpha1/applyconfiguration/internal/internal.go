@@ -355,6 +355,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pod
       type:
         scalar: string
+    - name: reason
+      type:
+        scalar: string
     - name: startedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -935,6 +938,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: successCount
       type:
         scalar: numeric
+    - name: waiting
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.kdcos.kdcos.api.v1alpha1.KillSelection
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.LabelValue

@@ -35,6 +35,8 @@ type AttemptApplyConfiguration struct {
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
 	// completedAt is when it ended.
 	CompletedAt *v1.Time `json:"completedAt,omitempty"`
+	// reason says why it was ended, where it did not end by itself.
+	Reason *string `json:"reason,omitempty"`
 	// exitCode of its container.
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	// message says why it failed, or what it waits for.
@@ -124,6 +126,14 @@ func (b *AttemptApplyConfiguration) WithStartedAt(value v1.Time) *AttemptApplyCo
 // If called multiple times, the CompletedAt field is set to the value of the last call.
 func (b *AttemptApplyConfiguration) WithCompletedAt(value v1.Time) *AttemptApplyConfiguration {
 	b.CompletedAt = &value
+	return b
+}
+
+// WithReason sets the Reason field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reason field is set to the value of the last call.
+func (b *AttemptApplyConfiguration) WithReason(value string) *AttemptApplyConfiguration {
+	b.Reason = &value
 	return b
 }
 

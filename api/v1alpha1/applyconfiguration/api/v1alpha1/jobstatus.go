@@ -35,8 +35,10 @@ type JobStatusApplyConfiguration struct {
 	LastRun *string `json:"lastRun,omitempty"`
 	// parents are the runs that dependencies were met with last.
 	Parents []ParentRunApplyConfiguration `json:"parents,omitempty"`
-	// lastSuccess is the last run that succeeded, lastFailure the last that
-	// failed: what jobs that depend on this one look at.
+	// waiting are the dependencies that the next run waits for.
+	Waiting []string `json:"waiting,omitempty"`
+	// lastSuccess is the last run that succeeded: what jobs that depend on this
+	// one look at.
 	LastSuccess *FinishedRunApplyConfiguration `json:"lastSuccess,omitempty"`
 	// lastFailure is the last run that failed.
 	LastFailure *FinishedRunApplyConfiguration `json:"lastFailure,omitempty"`
@@ -137,6 +139,16 @@ func (b *JobStatusApplyConfiguration) WithParents(values ...*ParentRunApplyConfi
 			panic("nil value passed to WithParents")
 		}
 		b.Parents = append(b.Parents, *values[i])
+	}
+	return b
+}
+
+// WithWaiting adds the given value to the Waiting field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Waiting field.
+func (b *JobStatusApplyConfiguration) WithWaiting(values ...string) *JobStatusApplyConfiguration {
+	for i := range values {
+		b.Waiting = append(b.Waiting, values[i])
 	}
 	return b
 }
