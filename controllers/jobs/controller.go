@@ -8,9 +8,11 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -79,10 +81,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, job *v1alpha1.Job) (reconcil
 		}
 	}
 	job.Status = plan.status
+	ticksDropped.Add(float64(plan.dropped))
 	if err := r.keepHistory(ctx, job, plan); err != nil {
 		return reconcile.Result{}, err
 	}
-	ticksDropped.Add(float64(plan.dropped))
 	return reconcile.Result{RequeueAfter: plan.after}, plan.state
 }
 
@@ -101,31 +103,31 @@ func (r *Reconciler) start(ctx context.Context, job *v1alpha1.Job, run *v1alpha1
 }
 
 // keepHistory takes up runs that others made, lets go those that are counted, and
-// removes what is beyond the limits.
+// removes what is beyond the limits. Of what somebody else has changed there is an
+// event yet to come: it keeps nothing from the others.
 func (r *Reconciler) keepHistory(ctx context.Context, job *v1alpha1.Job, plan *plan) error {
-	for _, run := range plan.adopt {
-		ours := run.DeepCopy()
-		workload.Adopt(job, ours)
-		if err := r.Apply.Update(ctx, run, ours); err != nil {
-			return fmt.Errorf("adopt run: %w", err)
-		}
+	adopt := apply.Each(len(plan.adopt), func(i int) error {
+		return r.change(ctx, plan.adopt[i], func(run *v1alpha1.JobRun) { workload.Adopt(job, run) })
+	})
+	release := apply.Each(len(plan.release), func(i int) error {
+		return r.change(ctx, plan.release[i], func(run *v1alpha1.JobRun) { controllerutil.RemoveFinalizer(run, v1alpha1.HistoryFinalizer) })
+	})
+	remove := apply.Each(len(plan.remove), func(i int) error { return r.Apply.Delete(ctx, plan.remove[i]) })
+	clean := apply.Each(len(plan.clean), func(i int) error {
+		return r.Apply.Delete(ctx, plan.clean[i], client.PropagationPolicy(metav1.DeletePropagationBackground))
+	})
+	if err := errors.Join(adopt, release, remove, clean); err != nil {
+		return fmt.Errorf("keep history: %w", err)
 	}
-	for _, run := range plan.release {
-		free := run.DeepCopy()
-		controllerutil.RemoveFinalizer(free, v1alpha1.HistoryFinalizer)
-		if err := r.Apply.Update(ctx, run, free); err != nil {
-			return fmt.Errorf("release run: %w", err)
-		}
-	}
-	for _, run := range plan.remove {
-		if err := r.Apply.Delete(ctx, run); err != nil {
-			return fmt.Errorf("delete run: %w", err)
-		}
-	}
-	for _, made := range plan.clean {
-		if err := r.Apply.Delete(ctx, made, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
-			return fmt.Errorf("delete job: %w", err)
-		}
+	return nil
+}
+
+// change changes the metadata of a run.
+func (r *Reconciler) change(ctx context.Context, run *v1alpha1.JobRun, edit func(*v1alpha1.JobRun)) error {
+	changed := run.DeepCopy()
+	edit(changed)
+	if err := r.Apply.Update(ctx, run, changed); !apierrors.IsConflict(err) {
+		return err
 	}
 	return nil
 }

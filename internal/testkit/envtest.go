@@ -79,6 +79,7 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 		return nil, fmt.Errorf("add user: %w", err)
 	}
 	plane.Config = user.Config()
+	plane.Config.QPS = -1 // as the API server allows, as with ctrl.GetConfig
 	if err := plane.grant(ctx, filepath.Join(Root(), "config", "rbac", "role.yaml")); err != nil {
 		return plane, err
 	}

@@ -32,6 +32,8 @@ const (
 	Unpullable
 	// Unplaceable fits no node.
 	Unplaceable
+	// Ends ends well, at once.
+	Ends
 )
 
 // Kubelet plays scheduler and kubelet for the pods of a control plane that has
@@ -169,6 +171,12 @@ func status(pod *corev1.Pod, fate Fate) corev1.PodStatus {
 			if i == 0 {
 				container.State, container.Started = corev1.ContainerState{Terminated: end}, ptr.To(false)
 			}
+			if len(pod.Spec.Containers) == 1 {
+				phase = corev1.PodFailed
+			}
+		case fate == Ends:
+			end.ExitCode, end.Reason, phase = 0, "Completed", corev1.PodSucceeded
+			container.State, container.Started = corev1.ContainerState{Terminated: end}, ptr.To(false)
 		case fate == Crashes:
 			container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 10s restarting failed container"}}
 			container.LastTerminationState.Terminated = end
