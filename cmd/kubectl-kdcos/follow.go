@@ -68,7 +68,7 @@ func (f *follower) follow(ctx context.Context) error {
 func (f *follower) look(ctx context.Context) (over, more bool, err error) {
 	run, err := f.cluster.jobRun(ctx, f.key)
 	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+	case ctx.Err() != nil, apierrors.IsNotFound(err), apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return true, false, err
 	case err != nil:
 		f.tell(err.Error())
