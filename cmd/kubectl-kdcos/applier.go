@@ -31,6 +31,8 @@ const (
 	fieldManagerRollback   = "kubectl-kdcos-rollback"
 	fieldManagerRollout    = "kubectl-kdcos-rollout"
 	fieldManagerResetDelay = "kubectl-kdcos-reset-delay"
+	fieldManagerRun        = "kubectl-kdcos-run"
+	fieldManagerStop       = "kubectl-kdcos-stop"
 )
 
 // applier applies Apps and Jobs by server-side apply.

@@ -84,6 +84,8 @@ func newMapper() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(appKind, meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("VirtualIP"), meta.RESTScopeNamespace)
+	mapper.Add(jobKind, meta.RESTScopeNamespace)
+	mapper.Add(jobRunKind, meta.RESTScopeNamespace)
 	mapper.Add(appsv1.SchemeGroupVersion.WithKind("ControllerRevision"), meta.RESTScopeNamespace)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"), meta.RESTScopeNamespace)

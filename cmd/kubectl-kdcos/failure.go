@@ -81,7 +81,11 @@ func reasons(err error) []string {
 	case errors.As(err, &conflict):
 		return conflict.reasons()
 	case isKindMissing(err):
-		return []string{fmt.Sprintf("the server doesn't have a resource type %q: is kdcos installed in this cluster?", "apps.kdcos.io")}
+		kind := "apps.kdcos.io"
+		if errors.As(err, &status) && status.ErrStatus.Details.Kind != "" {
+			kind = status.ErrStatus.Details.Kind + "." + status.ErrStatus.Details.Group
+		}
+		return []string{fmt.Sprintf("the server doesn't have a resource type %q: is kdcos installed in this cluster?", kind)}
 	case errors.As(err, &definition):
 		return marathonReasons(definition)
 	case errors.As(err, &job):

@@ -8,6 +8,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,6 +124,7 @@ type session struct {
 	in       string
 	out, err string
 	ask      func(ctx context.Context, c *cluster, namespace, name, qtype string) (*dnsclient.Answer, error)
+	log      func(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error)
 }
 
 func newSession(t *testing.T, objects ...client.Object) *session {
@@ -132,7 +134,13 @@ func newSession(t *testing.T, objects ...client.Object) *session {
 func newSessionWith(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *session {
 	t.Helper()
 	t.Setenv("KUBECONFIG", os.DevNull)
-	c := fake.NewClientBuilder().WithScheme(newScheme()).WithRESTMapper(newMapper()).
+	run := &unstructured.Unstructured{}
+	run.SetGroupVersionKind(jobRunKind)
+	jobName := func(o client.Object) []string {
+		name, _, _ := unstructured.NestedString(o.(*unstructured.Unstructured).Object, "spec", "jobName")
+		return []string{name}
+	}
+	c := fake.NewClientBuilder().WithScheme(newScheme()).WithIndex(run, "spec.jobName", jobName).WithRESTMapper(newMapper()).
 		WithObjects(objects...).WithInterceptorFuncs(funcs).WithReturnManagedFields().Build()
 	return &session{t: t, client: c}
 }
@@ -147,6 +155,7 @@ func (s *session) run(args ...string) int {
 	if s.ask != nil {
 		p.ask = s.ask
 	}
+	p.openLog, p.suffix = s.log, func() string { return "xxxxx" }
 	code := run(append([]string{program}, args...), p)
 	s.out, s.err = out.String(), errOut.String()
 	return code

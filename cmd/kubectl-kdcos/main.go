@@ -2,14 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package main is kubectl kdcos, a plugin of kubectl: it turns Marathon JSON
-// into Apps, applies Apps, and tells what runs, what waits and why. It has the
-// rights of its caller and no others, writes nothing but Apps and, where it is
-// asked to, their namespaces, deletes what it is told to wipe, and needs no
-// cluster to convert.
+// into Apps, applies Apps, starts and stops runs of Jobs, and tells what runs,
+// what waits and why. It has the rights of its caller and no others, writes
+// nothing but Apps, runs of Jobs and, where it is asked to, namespaces, deletes
+// what it is told to wipe, and needs no cluster to convert.
 package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -33,14 +34,22 @@ func main() {
 func run(args []string, p *plugin) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return execute(ctx, args, p)
+}
+
+// execute executes a command line until the context ends.
+func execute(ctx context.Context, args []string, p *plugin) int {
 	root := newRootCommand(p)
 	root.SetArgs(arguments(args))
 	err := root.ExecuteContext(ctx)
+	var exit exitError
 	switch {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil:
 		return 130 // as a shell says it of a program that was interrupted
+	case errors.As(err, &exit):
+		return int(exit)
 	}
 	report(p.ErrOut, err)
 	return 1

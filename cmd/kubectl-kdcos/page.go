@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -126,17 +127,24 @@ func (p page) failure(t *table) {
 }
 
 func (p page) conditions(w io.Writer) error {
+	s := &p.app.Status
+	return conditionTable(w, "App", s.Conditions, s.ObservedGeneration < p.app.Generation, p.now)
+}
+
+// conditionTable prints the conditions of an object of a kind. They are old
+// where they are of an earlier definition.
+func conditionTable(w io.Writer, kind string, conditions []metav1.Condition, old bool, now time.Time) error {
 	fmt.Fprintln(w, "Conditions:")
-	if len(p.app.Status.Conditions) == 0 {
-		fmt.Fprintln(w, "  "+none+": the kdcos manager has not seen the App yet")
+	if len(conditions) == 0 {
+		fmt.Fprintln(w, "  "+none+": the kdcos manager has not seen the "+kind+" yet")
 		return nil
 	}
-	if p.app.Status.ObservedGeneration < p.app.Generation {
+	if old {
 		fmt.Fprintln(w, "  (of an earlier definition: the kdcos manager has not seen the last change yet)")
 	}
 	t := newPart(w, "TYPE", "STATUS", "REASON", "AGE", "MESSAGE")
-	for _, c := range p.app.Status.Conditions {
-		t.row(c.Type, string(c.Status), c.Reason, age(c.LastTransitionTime.Time, p.now), c.Message)
+	for _, c := range conditions {
+		t.row(c.Type, string(c.Status), c.Reason, age(c.LastTransitionTime.Time, now), c.Message)
 	}
 	return t.flush()
 }

@@ -7,10 +7,13 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	utilrand "k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -43,6 +46,10 @@ type plugin struct {
 	core func() (corev1client.CoreV1Interface, error)
 	// ask asks the DNS server in a namespace; tests answer themselves.
 	ask func(ctx context.Context, c *cluster, namespace, name, qtype string) (*dnsclient.Answer, error)
+	// openLog opens the log of a pod; tests write it themselves.
+	openLog func(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error)
+	// suffix tells runs apart that are started in the same second.
+	suffix func() string
 }
 
 func newPlugin(streams genericiooptions.IOStreams) *plugin {
@@ -52,6 +59,7 @@ func newPlugin(streams genericiooptions.IOStreams) *plugin {
 		now:       time.Now,
 	}
 	p.connect, p.core, p.ask = p.dial, p.dialCore, p.asks
+	p.openLog, p.suffix = p.opens, func() string { return utilrand.String(5) }
 	return p
 }
 
@@ -83,6 +91,7 @@ func newRootCommand(p *plugin) *cobra.Command {
 	groups := templates.CommandGroups{
 		{Message: "Marathon Apps In:", Commands: []*cobra.Command{newConvertCommand(p), newApplyCommand(p)}},
 		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
+		{Message: "Jobs And Their Runs:", Commands: []*cobra.Command{newRunCommand(p), newRunsCommand(p), newLogsCommand(p), newStopCommand(p)}},
 		{Message: "Names And Addresses:", Commands: []*cobra.Command{newVIPsCommand(p), newDigCommand(p), newStubDomainsCommand(p)}},
 		{Message: "Settings:", Commands: []*cobra.Command{newCompletionCommand(p)}},
 	}

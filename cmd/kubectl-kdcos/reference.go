@@ -24,7 +24,7 @@ var typeNames = []string{"app", "apps", "dapp", resource, "apps." + v1alpha1.Gro
 // find says which App an argument means.
 func (c *cluster) find(arg string) (types.NamespacedName, error) {
 	if strings.HasPrefix(arg, "/") {
-		return c.findID(arg)
+		return c.findID(arg, "Marathon")
 	}
 	name := arg
 	if kind, rest, ok := strings.Cut(arg, "/"); ok {
@@ -43,18 +43,18 @@ func (c *cluster) find(arg string) (types.NamespacedName, error) {
 	return types.NamespacedName{Namespace: c.namespace, Name: name}, nil
 }
 
-// findID is for Marathon ids. They say the namespace, too.
-func (c *cluster) findID(arg string) (types.NamespacedName, error) {
+// findID is for the ids that an API of DC/OS has. They say the namespace, too.
+func (c *cluster) findID(arg, api string) (types.NamespacedName, error) {
 	id, err := pathid.Canonical(pathid.Root, arg)
 	if err != nil {
-		return types.NamespacedName{}, fmt.Errorf("%q is no Marathon id: %w", arg, err)
+		return types.NamespacedName{}, fmt.Errorf("%q is no %s id: %w", arg, api, err)
 	}
 	namespace, name, _, err := c.mapping.Name(id)
 	if err != nil {
-		return types.NamespacedName{}, fmt.Errorf("%q is no Marathon id: %w", arg, err)
+		return types.NamespacedName{}, fmt.Errorf("%q is no %s id: %w", arg, api, err)
 	}
 	if c.chosen && namespace != c.namespace {
-		return types.NamespacedName{}, fmt.Errorf("%s is in namespace %q, not in %q: leave --namespace away, or give the name of the App", id, namespace, c.namespace)
+		return types.NamespacedName{}, fmt.Errorf("%s is in namespace %q, not in %q: leave --namespace away, or give the name", id, namespace, c.namespace)
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }

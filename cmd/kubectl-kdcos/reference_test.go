@@ -26,7 +26,7 @@ func TestFind(t *testing.T) {
 		{arg: "/web", namespace: "prod", want: "default/web"},
 		{arg: "/web", namespace: "prod", root: "marathon", want: "marathon/web"},
 		{arg: "/hello_world", namespace: "prod", want: "default/hello-world-3979d6c1ee"},
-		{arg: "/prod/web/api", namespace: "test", chosen: true, fails: `/prod/web/api is in namespace "prod", not in "test": leave --namespace away, or give the name of the App`},
+		{arg: "/prod/web/api", namespace: "test", chosen: true, fails: `/prod/web/api is in namespace "prod", not in "test": leave --namespace away, or give the name`},
 		{arg: "prod/web/api", namespace: "default", fails: `"prod/web/api" is neither the name of an App nor a Marathon id: ids start with a slash, as in /prod/web/api`},
 		{arg: "hello_world", namespace: "default", fails: `"hello_world" is not the name of an App: for the Marathon id, write /hello_world`},
 		{arg: "Web", namespace: "default", fails: `"Web" is not the name of an App`},

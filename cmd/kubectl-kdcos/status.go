@@ -23,7 +23,10 @@ var (
 
 		Without an APP, list the Apps of the namespace. With one, show its conditions, the
 		progress of an upgrade, the launch delay, its last failure and its tasks. Each task
-		that does not run says what it waits for.`)
+		that does not run says what it waits for.
+
+		With a JOB, show its schedule, its conditions, and its runs that are not over. Where
+		an App has the same name, write job/NAME.`)
 
 	statusExample = templates.Examples(`
 		# List the Apps of all namespaces
@@ -33,7 +36,10 @@ var (
 		kubectl kdcos status web.api
 
 		# Show a Marathon app
-		kubectl kdcos status /prod/web/api`)
+		kubectl kdcos status /prod/web/api
+
+		# Show a Job of the current namespace
+		kubectl kdcos status job/etl`)
 )
 
 // showing is one run of status.
@@ -49,7 +55,7 @@ type showing struct {
 func newStatusCommand(p *plugin) *cobra.Command {
 	s := &showing{plugin: p, out: newOutput("", "wide")}
 	cmd := &cobra.Command{
-		Use:                   "status [APP]",
+		Use:                   "status [APP | JOB]",
 		DisableFlagsInUseLine: true,
 		Short:                 "Show what runs, what waits and why",
 		Long:                  statusLong,
@@ -57,7 +63,7 @@ func newStatusCommand(p *plugin) *cobra.Command {
 		ValidArgsFunction:     p.completeApps(false),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return cmdutil.UsageErrorf(cmd, "takes one APP at most")
+				return cmdutil.UsageErrorf(cmd, "takes one APP or JOB at most")
 			}
 			if len(args) == 1 && (s.everyone || s.selector != "") {
 				return cmdutil.UsageErrorf(cmd, "an APP goes with neither --all-namespaces nor --selector")
@@ -116,11 +122,19 @@ func (s *showing) list(ctx context.Context) error {
 }
 
 func (s *showing) one(ctx context.Context, arg string) error {
+	if _, isJob := jobNoun.strip(arg); isJob {
+		return s.job(ctx, arg)
+	}
 	key, err := s.cluster.find(arg)
 	if err != nil {
 		return err
 	}
 	app, err := s.cluster.app(ctx, key)
+	if apierrors.IsNotFound(err) {
+		if asJob := s.job(ctx, arg); asJob == nil || !apierrors.IsNotFound(asJob) && !apierrors.IsForbidden(asJob) {
+			return asJob
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package workload
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -33,6 +34,11 @@ func JobLabels(job string) map[string]string {
 		v1alpha1.JobLabel:              labelValue(job),
 		"app.kubernetes.io/managed-by": "kdcos",
 	}
+}
+
+// RunLabels are the labels of everything that a run owns; they select it.
+func RunLabels(run string) map[string]string {
+	return map[string]string{v1alpha1.JobRunLabel: labelValue(run)}
 }
 
 // AttemptName is the name of the Job of batch/v1 that is an attempt of a run: a
@@ -63,7 +69,7 @@ func AttemptJob(run *v1alpha1.JobRun, settings Settings, attempt int32) (*batchv
 		return nil, inRun(run, err)
 	}
 	labels := JobLabels(run.Spec.JobName)
-	labels[v1alpha1.JobRunLabel] = labelValue(run.Name)
+	maps.Copy(labels, RunLabels(run.Name))
 	labels[v1alpha1.AttemptLabel] = fmt.Sprint(attempt)
 	annotations := map[string]string{
 		// Who moves pods to save nodes would fail the run.

@@ -314,7 +314,7 @@ func TestNames(t *testing.T) {
 func TestSchemaRefuses(t *testing.T) {
 	for _, value := range []string{
 		"replica=2", "image.pullPolicy=Sometimes", "image.digest=abc", "manager.rootNamespace=Not_A_Name", "manager.homeRegion=-", "manager.dnsServers={a,b,c,d}", "manager.storageClasses.tape=x",
-		"manager.hostPorts=20000", "manager.servicePorts=all", "manager.taskLaunchTimeout=5", "manager.workers=0", "metrics.port=70000", "serviceAccount.create=false",
+		"manager.hostPorts=20000", "manager.servicePorts=all", "manager.taskLaunchTimeout=5", "manager.runLaunchTimeout=5", "manager.workers=0", "metrics.port=70000", "serviceAccount.create=false",
 	} {
 		if out, err := template("kdcos", value); err == nil {
 			t.Errorf("%s is taken:\n%.200s", value, out)

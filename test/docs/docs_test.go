@@ -42,7 +42,10 @@ var unsupported = []string{
 }
 
 // kinds are the pages that explain ours, by the file of their definition.
-var kinds = map[string]string{"kdcos.io_apps.yaml": "docs/app.md", "kdcos.io_virtualips.yaml": "docs/virtualip.md"}
+var kinds = map[string]string{
+	"kdcos.io_apps.yaml": "docs/app.md", "kdcos.io_virtualips.yaml": "docs/virtualip.md",
+	"kdcos.io_jobs.yaml": "docs/job.md", "kdcos.io_jobruns.yaml": "docs/job.md",
+}
 
 func TestEveryFieldIsExplained(t *testing.T) {
 	for file, page := range kinds {
@@ -191,8 +194,10 @@ func TestObjects(t *testing.T) {
 func checkObject(t *testing.T, where, text string) {
 	t.Helper()
 	var object any = &v1alpha1.App{}
-	if strings.Contains(text, "kind: VirtualIP\n") {
-		object = &v1alpha1.VirtualIP{}
+	for kind, other := range map[string]any{"VirtualIP": &v1alpha1.VirtualIP{}, "Job": &v1alpha1.Job{}, "JobRun": &v1alpha1.JobRun{}} {
+		if strings.Contains(text, "kind: "+kind+"\n") {
+			object = other
+		}
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), object); err != nil {
 		t.Errorf("%s: %v", where, err)

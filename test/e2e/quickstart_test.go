@@ -4,12 +4,15 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -92,6 +95,10 @@ var _ = Describe("The quick start", func() {
 					Expect(k8s.Create(ctx, vip)).To(Succeed(), file)
 					continue
 				}
+				if strings.Contains(document, "kind: Job\n") {
+					runSample(ctx, namespace, file, document)
+					continue
+				}
 				app := &v1alpha1.App{}
 				Expect(yaml.UnmarshalStrict([]byte(document), app)).To(Succeed(), file)
 				app.Namespace = namespace
@@ -103,3 +110,24 @@ var _ = Describe("The quick start", func() {
 		}
 	})
 })
+
+// runSample makes the Job of a sample, and runs it once.
+func runSample(ctx context.Context, namespace, file, document string) {
+	GinkgoHelper()
+	job := &v1alpha1.Job{}
+	Expect(yaml.UnmarshalStrict([]byte(document), job)).To(Succeed(), file)
+	job.Namespace = namespace
+	for i := range job.Spec.Dependencies {
+		job.Spec.Dependencies[i].ID = namespace + "." + job.Spec.Dependencies[i].ID
+	}
+	Expect(k8s.Create(ctx, job)).To(Succeed(), file)
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(job), job)).To(Succeed())
+		ready := meta.FindStatusCondition(job.Status.Conditions, v1alpha1.ConditionReady)
+		g.Expect(ready).NotTo(BeNil())
+		g.Expect(ready.Status).To(Equal(metav1.ConditionTrue), ready.Message)
+		g.Expect(meta.FindStatusCondition(job.Status.Conditions, v1alpha1.ConditionCronQuirk)).To(BeNil(), file)
+	}).Should(Succeed())
+	out, err := tool(ctx, "kubectl-kdcos", "run", job.Name, "-n", namespace, "--wait")
+	Expect(err).NotTo(HaveOccurred(), out)
+}
