@@ -94,6 +94,9 @@ scale-app: $(TEST_TOOLS) ## N Apps beside N Deployments, without and with a Serv
 scale-one: $(TEST_TOOLS) ## One App of N instances and its upgrade beside a Deployment (N, ROUNDS)
 	@go run ./test/scale -rounds $(ROUNDS) one=$(or $(N),5000)
 
+scale-jobs: $(TEST_TOOLS) ## N Jobs with a run a minute beside N CronJobs (N, MINUTES, ROUNDS)
+	@go run ./test/scale -rounds $(ROUNDS) $(if $(MINUTES),-minutes $(MINUTES)) jobs=$(or $(N),1000)
+
 bench-dns: build $(TEST_TOOLS) ## The DNS server beside CoreDNS with Services, 30,000 tasks (N tasks)
 	command -v dnsperf >/dev/null || { echo "it needs dnsperf: apt-get install dnsperf"; exit 1; }
 	go build -C cmd/dns -o $(CURDIR)/$(BIN)/ ./bench/...
@@ -140,5 +143,5 @@ $(BIN)/localcluster: $(shell find hack/localcluster -type f -not -name '*_test.g
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
 .PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance \
-	test-scale chaos fuzz scale scale-app scale-one bench-dns \
+	test-scale chaos fuzz scale scale-app scale-one scale-jobs bench-dns \
 	cluster-up cluster-down cluster-status image deploy undeploy clean

@@ -11,9 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // request is a line of the audit log of the API server, as far as it counts.
@@ -23,13 +26,17 @@ type request struct {
 		Username string `json:"username"`
 	} `json:"user"`
 	Object struct {
+		Group       string `json:"apiGroup"`
 		Resource    string `json:"resource"`
 		Subresource string `json:"subresource"`
 		Namespace   string `json:"namespace"`
+		Name        string `json:"name"`
 	} `json:"objectRef"`
 	Status struct {
 		Code int `json:"code"`
 	} `json:"responseStatus"`
+	// Answered is when the answer was sent.
+	Answered time.Time `json:"stageTimestamp"`
 }
 
 // write names a kind of mutating request.
@@ -51,6 +58,9 @@ func (r *request) write() (w write, ok bool) {
 		return w, false
 	}
 	w = write{actor: r.User.Username, verb: r.Verb, resource: r.Object.Resource, failed: r.Status.Code >= 400}
+	if r.Object.Group != "" {
+		w.resource += "." + r.Object.Group
+	}
 	if r.Object.Subresource != "" {
 		w.resource += "/" + r.Object.Subresource
 	}
@@ -96,6 +106,8 @@ type auditor struct {
 	count writes
 	last  time.Time
 	err   error
+	// created is when objects were, of the resources that are in it.
+	created map[string]map[types.NamespacedName]time.Time
 }
 
 const auditPoll = 50 * time.Millisecond
@@ -148,7 +160,27 @@ func (a *auditor) add(line []byte) {
 		defer a.mu.Unlock()
 		a.count[w]++
 		a.last = time.Now()
+		if times := a.created[w.resource]; times != nil && w.verb == "create" && !w.failed {
+			times[types.NamespacedName{Namespace: r.Object.Namespace, Name: r.Object.Name}] = r.Answered
+		}
 	}
+}
+
+// note has the times kept from now on at which objects of a resource are created.
+func (a *auditor) note(resource string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.created == nil {
+		a.created = map[string]map[types.NamespacedName]time.Time{}
+	}
+	a.created[resource] = map[types.NamespacedName]time.Time{}
+}
+
+// noted are those times.
+func (a *auditor) noted(resource string) map[types.NamespacedName]time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.created[resource])
 }
 
 func (a *auditor) fail(err error) {

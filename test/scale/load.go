@@ -69,11 +69,34 @@ func settled(obj client.Object) bool {
 // generation is that which an object must have settled at, by its key.
 type generations map[types.NamespacedName]int64
 
+// look shows all objects of a kind, and each again when it changes.
+func (c *cluster) look(ctx context.Context, list client.ObjectList, see func(client.Object)) error {
+	open := func() (watch.Interface, error) { return c.client.Watch(ctx, list) }
+	events, err := open()
+	if err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
+	go func() {
+		for ctx.Err() == nil {
+			for event := range events.ResultChan() {
+				if obj, ok := event.Object.(client.Object); ok && event.Type != watch.Deleted {
+					see(obj)
+				}
+			}
+			// The first events of a new watch are all there is.
+			if again, err := open(); err == nil {
+				events = again
+			} else {
+				time.Sleep(time.Second)
+			}
+		}
+	}()
+	return nil
+}
+
 // watcher looks on while objects of one kind settle.
 type watcher struct {
-	client client.WithWatch
-	list   client.ObjectList
-	mu     sync.Mutex
+	mu sync.Mutex
 	// wanted are those that have not settled yet, settledAt when the others did.
 	wanted    generations
 	settledAt map[types.NamespacedName]time.Time
@@ -82,46 +105,17 @@ type watcher struct {
 
 // watchFor starts to watch the kind of the objects.
 func (c *cluster) watchFor(ctx context.Context, kind client.Object) (*watcher, error) {
-	w := &watcher{client: c.client, wanted: generations{}, settledAt: map[types.NamespacedName]time.Time{}, changed: make(chan struct{}, 1)}
+	w := &watcher{wanted: generations{}, settledAt: map[types.NamespacedName]time.Time{}, changed: make(chan struct{}, 1)}
+	var list client.ObjectList
 	switch kind.(type) {
 	case *v1alpha1.App:
-		w.list = &v1alpha1.AppList{}
+		list = &v1alpha1.AppList{}
 	case *appsv1.Deployment:
-		w.list = &appsv1.DeploymentList{}
+		list = &appsv1.DeploymentList{}
 	default:
 		return nil, fmt.Errorf("no way is known to tell that a %T is ready", kind)
 	}
-	events, err := w.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	go w.follow(ctx, events)
-	return w, nil
-}
-
-func (w *watcher) open(ctx context.Context) (watch.Interface, error) {
-	events, err := w.client.Watch(ctx, w.list)
-	if err != nil {
-		return nil, fmt.Errorf("watch: %w", err)
-	}
-	return events, nil
-}
-
-// follow starts again where a watch ends: the first events of a new one are all there is.
-func (w *watcher) follow(ctx context.Context, events watch.Interface) {
-	for ctx.Err() == nil {
-		for event := range events.ResultChan() {
-			if obj, ok := event.Object.(client.Object); ok && event.Type != watch.Deleted {
-				w.see(obj)
-			}
-		}
-		again, err := w.open(ctx)
-		if err != nil {
-			time.Sleep(time.Second)
-			continue
-		}
-		events = again
-	}
+	return w, c.look(ctx, list, w.see)
 }
 
 func (w *watcher) see(obj client.Object) {

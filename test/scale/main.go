@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command scale measures kdcos beside what Kubernetes has already: Apps beside
-// Deployments, in the same run, each on fresh clusters with simulated nodes. It
+// Deployments, Jobs beside CronJobs, in the same run, each on fresh clusters with simulated nodes. It
 // knows no scenario: those are files of the directory scenarios. The last line
 // of its output is a line of JSON for the last scenario.
 package main
@@ -43,6 +43,7 @@ func warn(format string, args ...any) {
 
 type options struct {
 	n, rounds int
+	minutes   int
 	quick     bool
 	check     bool
 }
@@ -58,6 +59,7 @@ func run(ctx context.Context) error {
 	var o options
 	var profiles string
 	flag.IntVar(&o.n, "n", 0, "how many, in place of what the scenario says")
+	flag.IntVar(&o.minutes, "minutes", 0, "how long schedules fire, in place of what the scenario says")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; each runs ours, twin, twin, ours")
 	flag.BoolVar(&o.quick, "quick", false, "run ours and twin only once a round; figures are not to be recorded then")
 	flag.BoolVar(&o.check, "check", false, "fail where a threshold is exceeded")
@@ -103,6 +105,9 @@ func (r *runner) scenarios(ctx context.Context, names []string, o options) error
 		}
 		if o.n > 0 {
 			s.N = o.n
+		}
+		if o.minutes > 0 && s.ticks() {
+			s.Phases[0].Minutes = o.minutes
 		}
 		if size != "" {
 			if _, err := fmt.Sscanf(size, "%d", &s.N); err != nil || s.N < 1 {
@@ -157,9 +162,9 @@ func (r *runner) scenario(ctx context.Context, s *Scenario, o options) (*Result,
 		}
 		for j := range s.Phases {
 			name := key(v, &s.Phases[j])
-			result.Blocks[name] = block(all, j, s.N)
+			result.Blocks[name] = block(all, j, s.units(j))
 			warn("%s %s", s.Name, name)
-			if err := explain(os.Stderr, all, j, s.N); err != nil {
+			if err := explain(os.Stderr, all, j, s.units(j)); err != nil {
 				return nil, err
 			}
 		}
@@ -203,13 +208,17 @@ func (r *runner) variant(ctx context.Context, s *Scenario, v *Variant, o options
 
 // say shows the figures of one run of a side.
 func (o *outcome) say(s *Scenario, v *Variant, ours bool) {
-	name, n := "twin", float64(s.N)
+	name := "twin"
 	if ours {
 		name = "ours"
 	}
 	for i, m := range o.phases {
+		n := float64(s.units(i))
 		warn("  %s %-8s %8.2f s %8.2f writes %8.2f ms CPU for each", name, key(v, &s.Phases[i]),
 			m.wall.Seconds(), float64(m.writes.total())/n, float64(m.cpu.total())/n)
+		if m.fired != nil {
+			warn("  %s %s", name, m.fired)
+		}
 	}
 }
 

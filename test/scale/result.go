@@ -31,11 +31,13 @@ type Block struct {
 	// CPUMs are the milliseconds of CPU of the control plane and the manager for one.
 	CPUMs Pair `json:"cpuMs"`
 	// WallS is the time until all are as asked for, in seconds.
-	WallS Pair `json:"wallS"`
+	WallS Pair `json:"wallS,omitzero"`
 	// ManagerWrites are those of Writes that the manager makes.
 	ManagerWrites float64 `json:"managerWrites"`
 	// ManagerCPUMs is the part of CPUMs that the manager uses.
 	ManagerCPUMs float64 `json:"managerCpuMs"`
+	// Ticks is what schedules did; all else is for one tick then.
+	Ticks *Ticks `json:"ticks,omitempty"`
 }
 
 // round is one run of each side.
@@ -60,13 +62,16 @@ func block(rounds []round, phase, n int) Block {
 		requests = append(requests, float64(m.writes.by(managerUser))/per)
 		cpu = append(cpu, float64(m.cpu["manager"])/per)
 	}
-	return Block{
+	b := Block{
 		Writes:        pair(func(m *measured) float64 { return float64(m.writes.total()) / per }),
 		CPUMs:         pair(func(m *measured) float64 { return float64(m.cpu.total()) / per }),
-		WallS:         pair(func(m *measured) float64 { return m.wall.Seconds() }),
 		ManagerWrites: thousandths(median(requests)),
 		ManagerCPUMs:  thousandths(median(cpu)),
 	}
+	if b.Ticks = ticksOf(rounds, phase); b.Ticks == nil {
+		b.WallS = pair(func(m *measured) float64 { return m.wall.Seconds() })
+	}
+	return b
 }
 
 func (p Pair) rounded() Pair {

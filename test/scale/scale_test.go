@@ -12,7 +12,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers"
 )
 
@@ -20,8 +26,9 @@ const root = "../.."
 
 func TestAuditCountsWrites(t *testing.T) {
 	log := strings.Join([]string{
-		`{"verb":"create","user":{"username":"me"},"objectRef":{"resource":"pods"},"responseStatus":{"code":201}}`,
-		`{"verb":"create","user":{"username":"me"},"objectRef":{"resource":"pods"},"responseStatus":{"code":409}}`,
+		`{"verb":"create","user":{"username":"me"},"objectRef":{"resource":"pods","namespace":"n","name":"a"},"responseStatus":{"code":201},"stageTimestamp":"1970-01-01T00:00:01.500000Z"}`,
+		`{"verb":"create","user":{"username":"me"},"objectRef":{"resource":"pods","namespace":"n","name":"b"},"responseStatus":{"code":409}}`,
+		`{"verb":"update","user":{"username":"me"},"objectRef":{"apiGroup":"batch","resource":"jobs","subresource":"status"},"responseStatus":{"code":200}}`,
 		`{"verb":"create","user":{"username":"it"},"objectRef":{"resource":"pods","subresource":"binding"},"responseStatus":{"code":201}}`,
 		`{"verb":"list","user":{"username":"me"},"objectRef":{"resource":"pods"},"responseStatus":{"code":200}}`,
 		`{"verb":"update","user":{"username":"me"},"objectRef":{"resource":"leases"},"responseStatus":{"code":200}}`,
@@ -31,6 +38,7 @@ func TestAuditCountsWrites(t *testing.T) {
 	}, "\n")
 	synctest.Test(t, func(t *testing.T) {
 		a := &auditor{count: writes{}, last: time.Now()}
+		a.note("pods")
 		in, out := io.Pipe()
 		go a.read(t.Context(), in)
 		for _, part := range []string{log[:100], log[100:]} {
@@ -39,18 +47,21 @@ func TestAuditCountsWrites(t *testing.T) {
 			}
 		}
 		synctest.Wait()
+		if made := a.noted("pods"); len(made) != 1 || !made[types.NamespacedName{Namespace: "n", Name: "a"}].Equal(time.Unix(1, 5e8)) {
+			t.Errorf("noted %v", made)
+		}
 		got, _, err := a.seen()
 		want := writes{
-			{"me", "create", "pods", false}: 1, {"me", "create", "pods", true}: 1,
+			{"me", "create", "pods", false}: 1, {"me", "update", "jobs.batch/status", false}: 1, {"me", "create", "pods", true}: 1,
 			{"it", "create", "pods/binding", false}: 1, {"it", "delete", "pods", false}: 1,
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(write{})); diff != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
-		if got.total() != 4 || got.by("me") != 2 {
+		if got.total() != 5 || got.by("me") != 3 {
 			t.Errorf("%d in all, %d by me", got.total(), got.by("me"))
 		}
-		if more := got.since(writes{{"me", "create", "pods", false}: 1}); more.total() != 3 {
+		if more := got.since(writes{{"me", "create", "pods", false}: 1}); more.total() != 4 {
 			t.Errorf("%d since", more.total())
 		}
 		start := time.Now()
@@ -84,7 +95,7 @@ func TestScenariosAreComplete(t *testing.T) {
 				if err != nil || len(all) != s.objects() {
 					t.Fatalf("%s, ours %t: %d objects, %v", name, ours, len(all), err)
 				}
-				if settled(all[0][0]) {
+				if !s.ticks() && settled(all[0][0]) {
 					t.Errorf("%s, ours %t: a new %T is as asked for", name, ours, all[0][0])
 				}
 			}
@@ -92,6 +103,72 @@ func TestScenariosAreComplete(t *testing.T) {
 		if s.Phases[0].Ours != "" || s.Phases[0].Twin != "" {
 			t.Errorf("%s: the first phase makes the objects", name)
 		}
+	}
+}
+
+func TestFirstTickIsAWholeMinuteLater(t *testing.T) {
+	for now, want := range map[string]string{"10:00:00": "10:02:00", "10:00:59": "10:02:00", "23:58:30": "00:00:00"} {
+		at, err := time.Parse(time.TimeOnly, now)
+		if got := firstTick(at).Format(time.TimeOnly); got != want || err != nil {
+			t.Errorf("%s: got %s, want %s, %v", now, got, want, err)
+		}
+	}
+}
+
+func TestTicksAreComparedWithRuns(t *testing.T) {
+	first := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	name := func(name string) types.NamespacedName { return types.NamespacedName{Namespace: "n", Name: name} }
+	ours := func(of string, tick time.Time, why v1alpha1.TriggerType) client.Object {
+		return &v1alpha1.JobRun{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: of + tick.Format("-1504")}, Spec: v1alpha1.JobRunSpec{
+			JobName: of, Trigger: v1alpha1.Trigger{Type: why, ScheduledAt: metav1.NewTime(tick)},
+		}}
+	}
+	twins := func(of string, tick time.Time, kind string) client.Object {
+		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "n", Name: of + tick.Format("-1504"), OwnerReferences: []metav1.OwnerReference{{Kind: kind, Name: of, Controller: ptr.To(true)}},
+			Annotations: map[string]string{batchv1.CronJobScheduledTimestampAnnotation: tick.In(time.FixedZone("", 3600)).Format(time.RFC3339)},
+		}}
+	}
+	r := &runs{known: map[types.NamespacedName]origin{}, pods: map[types.NamespacedName]types.NamespacedName{}}
+	r.see(ours("a", first, v1alpha1.TriggerSchedule))
+	r.see(ours("a", first.Add(-time.Minute), v1alpha1.TriggerSchedule))
+	r.see(ours("b", first, v1alpha1.TriggerManual))
+	r.see(twins("b", first.Add(time.Minute), "CronJob"))
+	r.see(twins("c", first, "JobRun"))
+	again := twins("b", first.Add(time.Minute), "CronJob")
+	again.SetName("b-again")
+	r.see(again)
+	for pod, labels := range map[string]map[string]string{"p": {v1alpha1.JobRunLabel: "a-1000", batchv1.JobNameLabel: "x"}, "q": {batchv1.JobNameLabel: "b-1001"}, "other": nil} {
+		r.seePod(&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: pod, Labels: labels}})
+	}
+	var objects []made
+	for _, of := range []string{"a", "b", "c"} {
+		objects = append(objects, made{&v1alpha1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: of}}})
+	}
+	created := map[types.NamespacedName]time.Time{
+		name("a-1000"): first.Add(250 * time.Millisecond), name("a-0959"): first, name("b-1000"): first, name("c-1000"): first,
+		name("b-1001"): first.Add(61 * time.Second), name("b-again"): first.Add(62 * time.Second),
+	}
+	placed := map[types.NamespacedName]time.Time{name("p"): first.Add(time.Second), name("q"): first.Add(63 * time.Second), name("other"): first}
+	f := r.fired(objects, first, 2, created, placed)
+	if f.ticks != 6 || f.runs != 2 || f.doubled != 1 || len(f.places) != 2 {
+		t.Errorf("%s, %d on a node", f, len(f.places))
+	}
+	if got, want := quantiles(f.delays), (Quantiles{P50: 1, P99: 2, Max: 2}); got != want {
+		t.Errorf("delays: %+v", got)
+	}
+	f.memory = map[string]int{"manager": 5}
+	m := measured{fired: f, cpu: cpuTimes{"manager": 12}, writes: writes{{managerUser, "create", "a", false}: 6, {managerUser, "patch", "b", false}: 12}}
+	side := &outcome{phases: []measured{m}}
+	ticks := ticksOf([]round{{side, side}, {side, side}}, 0)
+	if diff := cmp.Diff(TicksOf{
+		Expected: 12, Runs: 4, Missed: 8, Doubled: 2, DelayS: Quantiles{1, 2, 2}, PlacedDelayS: Quantiles{1, 3, 3},
+		CPUMs: map[string]float64{"manager": 2}, Writes: map[string]float64{short(managerUser): 3}, RSS: map[string]int{"manager": 5},
+	}, ticks.Ours); diff != "" {
+		t.Error(diff)
+	}
+	if ticksOf([]round{{&outcome{phases: []measured{{}}}, side}}, 0) != nil {
+		t.Error("a side without schedules has ticks")
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -53,7 +54,7 @@ type Variant struct {
 	As string `json:"as,omitempty"`
 	// Ours and Twin are templates of manifests: {{.Name}}, {{.Namespace}} and
 	// {{.N}} are filled in, and in Twin {{.Pod}}: the spec of the pod that the
-	// App of Ours runs. The first object of each is the one to wait for.
+	// App or Job of Ours runs. The first object of each is the one to wait for.
 	Ours string `json:"ours"`
 	Twin string `json:"twin"`
 }
@@ -66,7 +67,10 @@ type Phase struct {
 	Ours string `json:"ours,omitempty"`
 	Twin string `json:"twin,omitempty"`
 	// Timeout is when to give up.
-	Timeout metav1.Duration `json:"timeout"`
+	Timeout metav1.Duration `json:"timeout,omitzero"`
+	// Minutes is how long to let schedules of one tick a minute fire, in place of
+	// waiting for the objects; -minutes replaces it.
+	Minutes int `json:"minutes,omitempty"`
 }
 
 // loadScenario reads a scenario by its name.
@@ -81,6 +85,9 @@ func loadScenario(root, name string) (*Scenario, error) {
 	}
 	if s.N < 1 || s.PerNamespace < 1 || s.Nodes < 1 || len(s.Variants) == 0 || len(s.Phases) == 0 {
 		return nil, fmt.Errorf("scenario %s: size, perNamespace, nodes, variants and phases are needed", name)
+	}
+	if s.ticks() && (len(s.Phases) > 1 || s.Single || s.Rest.Duration > 0) {
+		return nil, fmt.Errorf("scenario %s: a phase with minutes stands alone, and what it makes is many and never rests", name)
 	}
 	return s, nil
 }
@@ -102,6 +109,13 @@ func (s *Scenario) objects() int {
 	}
 	return s.N
 }
+
+// ticks says that the objects have schedules, which are left to fire.
+func (s *Scenario) ticks() bool { return s.Phases[0].Minutes > 0 }
+
+// units is how many times that is done in a phase what its figures are for: an
+// object or instance, or a tick of one.
+func (s *Scenario) units(phase int) int { return s.N * max(s.Phases[phase].Minutes, 1) }
 
 // namespaces are the names of the namespaces that hold the objects.
 func (s *Scenario) namespaces() []string {
@@ -182,19 +196,29 @@ func fill(text string, values map[string]any, decoder runtime.Decoder) (made, er
 	return one, nil
 }
 
-// podSpec is the spec of an App's pod as JSON, less the spreading over nodes:
-// the scheduler does that by itself for a Deployment.
+// podSpec is the spec of the pod of an App or a Job as JSON, less the spreading over
+// nodes: the scheduler does that by itself for a Deployment.
 func podSpec(object client.Object) (string, error) {
-	app, ok := object.(*v1alpha1.App)
-	if !ok {
-		return "", fmt.Errorf("the first object of ours is a %T, not an App", object)
+	var spec *corev1ac.PodSpecApplyConfiguration
+	switch o := object.(type) {
+	case *v1alpha1.App:
+		o.Spec.Default()
+		pod, err := workload.Pod(o, workload.DefaultSettings(), workload.Slot{Version: "2026-01-01T00:00:00.000Z"})
+		if err != nil {
+			return "", err
+		}
+		spec = pod.Spec
+	case *v1alpha1.Job:
+		run := workload.NewRun(o, v1alpha1.Trigger{Type: v1alpha1.TriggerManual}, time.Unix(0, 0))
+		attempt, err := workload.AttemptJob(run, workload.DefaultSettings(), 1)
+		if err != nil {
+			return "", err
+		}
+		spec = attempt.Spec.Template.Spec
+	default:
+		return "", fmt.Errorf("the first object of ours is a %T, not an App or a Job", object)
 	}
-	app.Spec.Default()
-	pod, err := workload.Pod(app, workload.DefaultSettings(), workload.Slot{Version: "2026-01-01T00:00:00.000Z"})
-	if err != nil {
-		return "", err
-	}
-	pod.Spec.TopologySpreadConstraints = nil
-	raw, err := json.Marshal(pod.Spec)
+	spec.TopologySpreadConstraints = nil
+	raw, err := json.Marshal(spec)
 	return string(raw), err
 }

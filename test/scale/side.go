@@ -30,6 +30,8 @@ type measured struct {
 	writes writes
 	cpu    cpuTimes
 	wall   time.Duration
+	// fired is what schedules did, where there are any.
+	fired *fired
 }
 
 // outcome is what a run of one side brought.
@@ -60,7 +62,11 @@ func (r *runner) side(ctx context.Context, s *Scenario, v *Variant, ours, last b
 	}
 	result := &outcome{}
 	for i := range s.Phases {
-		m, err := run.phase(ctx, i)
+		phase := run.phase
+		if s.ticks() {
+			phase = run.tick
+		}
+		m, err := phase(ctx, i)
 		if err != nil {
 			return nil, err
 		}
@@ -85,6 +91,7 @@ type sideRun struct {
 	ours       bool
 	objects    []made
 	watcher    *watcher
+	runs       *runs
 	manager    *manager
 	cpu        *sampler
 	kubeconfig string
@@ -117,7 +124,12 @@ func (r *sideRun) prepare(ctx context.Context) error {
 	}
 	r.cpu = sampleCPU(ctx, pids)
 	var err error
-	if r.watcher, err = r.cluster.watchFor(ctx, r.objects[0][0]); err != nil {
+	if r.scenario.ticks() {
+		r.runs, err = r.cluster.watchRuns(ctx, r.ours)
+	} else {
+		r.watcher, err = r.cluster.watchFor(ctx, r.objects[0][0])
+	}
+	if err != nil {
 		return err
 	}
 	_, err = r.cluster.audit.quiet(ctx)

@@ -90,7 +90,7 @@ func (t *Threshold) judge(value float64) string {
 
 // noisy figures depend on what else the machine does.
 func (t *Threshold) noisy() bool {
-	return strings.Contains(t.Figure, "wallS") || strings.Contains(t.Figure, "pu")
+	return strings.Contains(t.Figure, "wallS") || strings.Contains(t.Figure, "pu") || strings.Contains(t.Figure, "delayS")
 }
 
 // lookUp finds a number by its path.

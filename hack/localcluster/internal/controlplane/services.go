@@ -157,6 +157,7 @@ func (c *ControlPlane) controllerManagerArgs() []string {
 		return append(args, "--kube-api-qps=1000", "--kube-api-burst=1500",
 			"--concurrent-deployment-syncs=50", "--concurrent-replicaset-syncs=50",
 			"--concurrent-endpoint-syncs=50", "--concurrent-service-endpoint-syncs=50",
+			"--concurrent-cron-job-syncs=50", "--concurrent-job-syncs=50",
 			"--node-monitor-grace-period=30m")
 	}
 	// The loss of a node shows quickly.
