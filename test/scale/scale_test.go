@@ -162,7 +162,7 @@ func TestTicksAreComparedWithRuns(t *testing.T) {
 	side := &outcome{phases: []measured{m}}
 	ticks := ticksOf([]round{{side, side}, {side, side}}, 0)
 	if diff := cmp.Diff(TicksOf{
-		Expected: 12, Runs: 4, Missed: 8, Doubled: 2, DelayS: Quantiles{1, 2, 2}, PlacedDelayS: Quantiles{1, 3, 3},
+		Expected: 12, Runs: 4, Missed: 8, Doubled: 2, Placed: 4, DelayS: Quantiles{1, 2, 2}, PlacedDelayS: Quantiles{1, 3, 3},
 		CPUMs: map[string]float64{"manager": 2}, Writes: map[string]float64{short(managerUser): 3}, RSS: map[string]int{"manager": 5},
 	}, ticks.Ours); diff != "" {
 		t.Error(diff)

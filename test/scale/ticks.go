@@ -192,8 +192,8 @@ func (r *runs) fired(objects []made, first time.Time, minutes int, created, plac
 }
 
 func (f *fired) String() string {
-	return fmt.Sprintf("%d ticks, %d missed, %d doubled; run after %s, on a node after %s",
-		f.ticks, f.ticks-f.runs, f.doubled, quantiles(f.delays), quantiles(f.places))
+	return fmt.Sprintf("%d ticks, %d missed, %d doubled; run after %s; %d on a node, after %s",
+		f.ticks, f.ticks-f.runs, f.doubled, quantiles(f.delays), len(f.places), quantiles(f.places))
 }
 
 // Quantiles of delays, in seconds.
@@ -231,6 +231,9 @@ type TicksOf struct {
 	Runs     int `json:"runs"`
 	Missed   int `json:"missed"`
 	Doubled  int `json:"doubled"`
+	// Placed is how many runs had a pod on a node before the clock stopped: fewer
+	// than Runs, and the side does not keep up.
+	Placed int `json:"placed"`
 	// DelayS is from the tick to the run, PlacedDelayS to when its pod has a node.
 	DelayS       Quantiles `json:"delayS"`
 	PlacedDelayS Quantiles `json:"placedDelayS"`
@@ -270,7 +273,8 @@ func foldTicks(all []*measured) TicksOf {
 			t.Writes[short(key.actor)] += float64(n)
 		}
 	}
-	t.Missed, t.DelayS, t.PlacedDelayS = t.Expected-t.Runs, quantiles(delays), quantiles(places)
+	t.Missed, t.Placed = t.Expected-t.Runs, len(places)
+	t.DelayS, t.PlacedDelayS = quantiles(delays), quantiles(places)
 	for _, each := range []map[string]float64{t.CPUMs, t.Writes} {
 		for name := range each {
 			each[name] = thousandths(each[name] / float64(t.Expected))
