@@ -229,7 +229,9 @@ func TestFollow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", "/dev/null")
-			synctest.Test(t, func(t *testing.T) { golden(t, "jobs/follow-"+strings.ReplaceAll(name, " ", "-")+".txt", follow(t, c.args, c.last)) })
+			synctest.Test(t, func(t *testing.T) {
+				golden(t, "jobs/follow-"+strings.ReplaceAll(name, " ", "-")+".txt", follow(t, c.args, c.last))
+			})
 		})
 	}
 }
