@@ -205,4 +205,3 @@ var _ = Describe("Jobs", func() {
 		}).Should(Succeed())
 	})
 })
-

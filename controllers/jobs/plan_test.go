@@ -220,7 +220,7 @@ func TestWrongSchedules(t *testing.T) {
 // what happened.
 func TestCountsOnce(t *testing.T) {
 	for seed := range uint64(300) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable
+		random := rand.New(rand.NewPCG(seed, 1))
 		w := newWorld(everyMinute(v1alpha1.ConcurrencyAllow))
 		w.job.Spec.SuccessfulRunsHistoryLimit, w.job.Spec.FailedRunsHistoryLimit = ptr.To[int32](2), ptr.To[int32](1)
 		var success, failure int64
