@@ -145,8 +145,8 @@ func foldTask(a *v1alpha1.Attempt, task *corev1.ContainerStatus) {
 func (o *observed) stateOf(a *v1alpha1.Attempt) (v1alpha1.TaskState, string) {
 	task := workload.TaskStatus(o.pod)
 	switch {
-	case task != nil && task.State.Running != nil:
-		return v1alpha1.TaskRunning, ""
+	case task != nil && (task.State.Running != nil || task.State.Terminated != nil):
+		return v1alpha1.TaskRunning, "" // one that has ended is told of when its pod has
 	case a.PlacedAt.IsZero():
 		if gates := o.pod.Spec.SchedulingGates; len(gates) > 0 {
 			return v1alpha1.TaskCreated, "held back by the scheduling gate " + gates[0].Name

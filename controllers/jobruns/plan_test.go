@@ -229,3 +229,18 @@ func (r *rig) orphan() *rig {
 	r.of = nil
 	return r
 }
+
+// The kubelet tells that a container has ended before it tells so of the pod: the
+// run is no other for that moment.
+func TestBetweenContainerAndPod(t *testing.T) {
+	r := newRig(nil)
+	r.pass(0).runs().pass(time.Second)
+	r.ends(0).pod.Status.Phase = corev1.PodRunning
+	story := len(r.story)
+	if r.pass(time.Second); r.run.Status.State != v1alpha1.RunActive {
+		t.Errorf("the run is %s: %q", r.run.Status.State, r.story[story:])
+	}
+	if r.ends(0).pass(time.Second); r.run.Status.State != v1alpha1.RunSuccess {
+		t.Errorf("the run is %s", r.run.Status.State)
+	}
+}
