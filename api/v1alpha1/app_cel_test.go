@@ -33,6 +33,12 @@ const (
 // appRules has, for every rule of App, specs it takes and specs it refuses.
 var appRules = map[string][]ruleCase{
 	"containers": podRules,
+	// To the API server, a minimum of 0.001 is one of 0 where the value is whole.
+	"cpus": {
+		{"cmd: sleep 9, cpus: 0.001", ""},
+		{"cmd: sleep 9, cpus: 0", "cpus must be at least 0.001"},
+		{"cmd: sleep 9, executorResources: {cpus: 0}", "cpus must be at least 0.1"},
+	},
 	"command": {
 		{"cmd: sleep 9", ""},
 		{"args: [sleep]", ""},

@@ -71,6 +71,7 @@ var podRules = []ruleCase{
 	{containersOf("exec: {command: {shell: a}, overrideEntrypoint: false}"), "a shell command always takes the place of the entrypoint"},
 	{containersOf("exec: {command: {}}"), "a command is either shell or argv"},
 	{containersOf("image: {kind: APPC, id: x}"), "Unsupported value"},
+	{containersOf("resources: {cpus: 0}"), "cpus must be at least 0.001"},
 	{containersOf("resources: {cpus: 0.5, mem: 32}, resourceLimits: {cpus: 2, mem: unlimited}"), ""},
 	{containersOf("resources: {cpus: 0.5}, resourceLimits: {cpus: '0.4'}"), "resourceLimits.cpus of a container must be at least its resources.cpus"},
 	{containersOf("resourceLimits: {mem: 64}"), "resourceLimits.mem of a container must be at least its resources.mem"},

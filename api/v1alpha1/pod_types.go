@@ -100,6 +100,7 @@ type PodResources struct {
 	// cpus in cores.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0.001
+	// +kubebuilder:validation:XValidation:rule="self >= 0.001",message="cpus must be at least 0.001"
 	// +kubebuilder:validation:Maximum=100000
 	// +optional
 	Cpus *float64 `json:"cpus,omitempty"`

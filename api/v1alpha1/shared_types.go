@@ -143,6 +143,7 @@ type ExecutorResources struct {
 	// cpus in cores.
 	// +kubebuilder:default=0.1
 	// +kubebuilder:validation:Minimum=0.1
+	// +kubebuilder:validation:XValidation:rule="self >= 0.1",message="cpus must be at least 0.1"
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	Cpus *float64 `json:"cpus,omitempty"`

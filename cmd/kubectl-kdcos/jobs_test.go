@@ -229,7 +229,9 @@ func TestFollow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", "/dev/null")
-			synctest.Test(t, func(t *testing.T) { golden(t, "jobs/follow-"+strings.ReplaceAll(name, " ", "-")+".txt", follow(t, c.args, c.last)) })
+			synctest.Test(t, func(t *testing.T) {
+				golden(t, "jobs/follow-"+strings.ReplaceAll(name, " ", "-")+".txt", follow(t, c.args, c.last))
+			})
 		})
 	}
 }
@@ -239,7 +241,7 @@ func exit(code int32) *int32 { return &code }
 // setRun gives a run another status.
 func setRun(r *v1alpha1.JobRun, state v1alpha1.RunState, reason, message string, attempts ...v1alpha1.Attempt) {
 	r.Status.State, r.Status.Attempts = state, attempts
-	r.Status.AttemptCount = int32(len(attempts)) //nolint:gosec // few
+	r.Status.AttemptCount = int32(len(attempts))
 	r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}}
 }
 

@@ -132,7 +132,9 @@ func (f *follower) show(ctx context.Context, run *v1alpha1.JobRun) (more bool, e
 		pod := pods[f.next]
 		switch {
 		case pod == nil && f.over(run):
-			gone = append(gone, fmt.Sprint(f.next))
+			if a := attemptOf(run, f.next); a == nil || !a.StartedAt.IsZero() {
+				gone = append(gone, fmt.Sprint(f.next))
+			}
 		case pod == nil:
 			return false, nil
 		case hasSpoken(pod):
@@ -164,8 +166,17 @@ func (f *follower) over(run *v1alpha1.JobRun) bool {
 	if run.Status.Finished() || f.next < run.Status.AttemptCount {
 		return true
 	}
-	i := slices.IndexFunc(run.Status.Attempts, func(a v1alpha1.Attempt) bool { return a.Number == f.next })
-	return i >= 0 && !run.Status.Attempts[i].CompletedAt.IsZero()
+	a := attemptOf(run, f.next)
+	return a != nil && !a.CompletedAt.IsZero()
+}
+
+// attemptOf is an attempt of a run, nil where the status has forgotten it.
+func attemptOf(run *v1alpha1.JobRun, number int32) *v1alpha1.Attempt {
+	i := slices.IndexFunc(run.Status.Attempts, func(a v1alpha1.Attempt) bool { return a.Number == number })
+	if i < 0 {
+		return nil
+	}
+	return &run.Status.Attempts[i]
 }
 
 // hasSpoken says whether the task of a pod has started, and so may have a log.

@@ -60,6 +60,9 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 	r := &Reconciler{
 		Client: mgr.GetClient(), Apply: apply.New(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings, Clock: clock.RealClock{},
 	}
+	// Fewer than there are for Jobs: at a full minute the runs of all schedules come
+	// first, and what becomes of them after.
+	workers = max(1, workers/4)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("jobrun").
 		For(&v1alpha1.JobRun{}).

@@ -10,6 +10,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -20,10 +21,14 @@ import (
 )
 
 const (
+	// waitsForNode is what is said before the scheduler says anything.
+	waitsForNode = "waits for a node"
 	// ledger is how many attempts the status remembers.
 	ledger = 16
 	// kept is how many attempts that are over have their pods, and so their logs, kept.
 	kept = 3
+	// moment is how long a task may take to start before that is worth a write.
+	moment = 2 * time.Second
 )
 
 // step is what is to be done about a run now.
@@ -140,8 +145,8 @@ func foldTask(a *v1alpha1.Attempt, task *corev1.ContainerStatus) {
 func (o *observed) stateOf(a *v1alpha1.Attempt) (v1alpha1.TaskState, string) {
 	task := workload.TaskStatus(o.pod)
 	switch {
-	case task != nil && task.State.Running != nil:
-		return v1alpha1.TaskRunning, ""
+	case task != nil && (task.State.Running != nil || task.State.Terminated != nil):
+		return v1alpha1.TaskRunning, "" // one that has ended is told of when its pod has
 	case a.PlacedAt.IsZero():
 		if gates := o.pod.Spec.SchedulingGates; len(gates) > 0 {
 			return v1alpha1.TaskCreated, "held back by the scheduling gate " + gates[0].Name
@@ -223,7 +228,12 @@ func (o *observed) goOn(s *step, a *v1alpha1.Attempt) {
 		if a.Number > 1 {
 			s.status.State = v1alpha1.RunStarting
 		}
-		s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonWaiting, Message: orElse(a.Message, "waits for a node")}
+		s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonWaiting, Message: orElse(a.Message, waitsForNode)}
+	case o.now.Sub(a.PlacedAt.Time) < moment && !o.told():
+		// It is about to run, and that is what will be told.
+		s.status, s.state = *o.run.Status.DeepCopy(), o.asBefore()
+		s.after = a.PlacedAt.Add(moment).Sub(o.now)
+		return
 	default:
 		s.status.State = v1alpha1.RunStarting
 		reason, words := workload.WhyNotStarting(o.pod, nil)
@@ -235,6 +245,21 @@ func (o *observed) goOn(s *step, a *v1alpha1.Attempt) {
 	if at, _ := o.due(a); !at.IsZero() {
 		s.after = max(at.Sub(o.now), time.Millisecond)
 	}
+}
+
+// told says that it is known already that a node was found for the task.
+func (o *observed) told() bool {
+	a := last(&o.run.Status)
+	return a != nil && !a.PlacedAt.IsZero()
+}
+
+// asBefore is what was told of the run last.
+func (o *observed) asBefore() error {
+	c := meta.FindStatusCondition(o.run.Status.Conditions, v1alpha1.ConditionReady)
+	if c == nil {
+		return &reconciler.NotReady{Reason: v1alpha1.ReasonWaiting, Message: waitsForNode}
+	}
+	return &reconciler.NotReady{Reason: c.Reason, Message: c.Message}
 }
 
 // leaves says that a run does not wait for what is left of an attempt: its node
@@ -297,7 +322,7 @@ func (o *observed) next(s *step, before *v1alpha1.Attempt) {
 		if extra := len(s.status.Attempts) - ledger; extra > 0 {
 			s.status.Attempts = s.status.Attempts[extra:]
 		}
-		s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonWaiting, Message: "waits for a node"}
+		s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonWaiting, Message: waitsForNode}
 		if before != nil {
 			s.status.State = v1alpha1.RunStarting
 			s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonRestarting, Message: fmt.Sprintf("attempt %d follows: %s", number, before.Message)}
@@ -333,10 +358,8 @@ func verdict(s *v1alpha1.JobRunStatus) error {
 	if s.State == v1alpha1.RunSuccess {
 		return &reconciler.Ready{Reason: v1alpha1.ReasonSucceeded, Message: ""}
 	}
-	for _, c := range s.Conditions {
-		if c.Type == v1alpha1.ConditionStalled {
-			return &reconciler.Terminal{Reason: c.Reason, Message: c.Message}
-		}
+	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionStalled); c != nil {
+		return &reconciler.Terminal{Reason: c.Reason, Message: c.Message}
 	}
 	return &reconciler.Terminal{Reason: v1alpha1.ReasonTaskFailed, Message: ""}
 }

@@ -141,13 +141,13 @@ func TestStories(t *testing.T) {
 		told *rig
 		want string
 	}{
-		{"does its work", newRig(nil).pass(0).waits("0/3 nodes are available: 3 Insufficient cpu.").pass(1 * time.Second).placed().pass(1 * time.Second).runs().pass(1 * time.Second).ends(0).pass(time.Minute), `
+		{"does its work", newRig(nil).pass(0).waits("0/3 nodes are available: 3 Insufficient cpu.").pass(1 * time.Second).placed().pass(1 * time.Second).pass(2 * time.Second).runs().pass(1 * time.Second).ends(0).pass(time.Minute), `
   0s INITIAL: Waiting: waits for a node
   0s create 1
   1s INITIAL: Waiting: waiting for the scheduler: InsufficientCpus 3, of 3 nodes: 0/3 nodes are available: 3 Insufficient cpu.
-  2s STARTING: Starting: its task starts on node-1
-  3s ACTIVE: Running: its task runs on node-1
- 63s SUCCESS: ready, Succeeded`},
+  4s STARTING: Starting: its task starts on node-1
+  5s ACTIVE: Running: its task runs on node-1
+ 65s SUCCESS: ready, Succeeded`},
 		{"fails, and never again", newRig(nil).pass(0).runs().pass(time.Second).ends(3).pass(time.Second), `
   0s INITIAL: Waiting: waits for a node
   0s create 1
@@ -173,14 +173,14 @@ func TestStories(t *testing.T) {
  60s remove 1
  60s INITIAL: Stopping: waits for the task to be gone: no node was found for it in time: waiting for the scheduler: InsufficientCpus 1, of 1 nodes: 0/1 nodes are available: 1 Insufficient cpu.
  61s FAILED: stalled, StartingDeadlineExceeded, no node was found for it in time: waiting for the scheduler: InsufficientCpus 1, of 1 nodes: 0/1 nodes are available: 1 Insufficient cpu.`},
-		{"does not start in time, and is tried elsewhere", newRig(onFailure(nil)).pass(0).placed().pass(time.Second).pass(10 * time.Minute).gone().pass(time.Second), `
+		{"does not start in time, and is tried elsewhere", newRig(onFailure(nil)).pass(0).placed().pass(time.Second).pass(2 * time.Second).pass(10 * time.Minute).gone().pass(time.Second), `
   0s INITIAL: Waiting: waits for a node
   0s create 1
-  1s STARTING: Starting: its task starts on node-1
-601s remove 1
-601s STARTING: Restarting: waits for the task to be gone from node-1: it did not start within 10m0s
-602s STARTING: Restarting: attempt 2 follows: it did not start within 10m0s
-602s create 2`},
+  3s STARTING: Starting: its task starts on node-1
+603s remove 1
+603s STARTING: Restarting: waits for the task to be gone from node-1: it did not start within 10m0s
+604s STARTING: Restarting: attempt 2 follows: it did not start within 10m0s
+604s create 2`},
 		{"is stopped while it runs", newRig(nil).pass(0).runs().pass(time.Second).stop().pass(time.Second).gone().pass(3 * time.Second), `
   0s INITIAL: Waiting: waits for a node
   0s create 1
@@ -228,4 +228,19 @@ func (r *rig) loses() *rig {
 func (r *rig) orphan() *rig {
 	r.of = nil
 	return r
+}
+
+// The kubelet tells that a container has ended before it tells so of the pod: the
+// run is no other for that moment.
+func TestBetweenContainerAndPod(t *testing.T) {
+	r := newRig(nil)
+	r.pass(0).runs().pass(time.Second)
+	r.ends(0).pod.Status.Phase = corev1.PodRunning
+	story := len(r.story)
+	if r.pass(time.Second); r.run.Status.State != v1alpha1.RunActive {
+		t.Errorf("the run is %s: %q", r.run.Status.State, r.story[story:])
+	}
+	if r.ends(0).pass(time.Second); r.run.Status.State != v1alpha1.RunSuccess {
+		t.Errorf("the run is %s", r.run.Status.State)
+	}
 }

@@ -69,7 +69,7 @@ var _ = Describe("Jobs", func() {
 			if err := k8s.Get(ctx, client.ObjectKeyFromObject(j), j); err != nil {
 				return err.Error()
 			}
-			return fmt.Sprintf("%d+%d, %d active, %d to release", j.Status.SuccessCount, j.Status.FailureCount, j.Status.ActiveRuns, len(j.Status.CountedRuns))
+			return fmt.Sprintf("%d+%d, %d active", j.Status.SuccessCount, j.Status.FailureCount, j.Status.ActiveRuns)
 		}
 	}
 	attempts := func(ctx SpecContext, r *v1alpha1.JobRun) int {
@@ -87,9 +87,9 @@ var _ = Describe("Jobs", func() {
 		Expect(good.Status.Attempts[0].ExitCode).To(HaveValue(BeEquivalentTo(0)))
 		Eventually(stateOf(ctx, bad)).Should(Equal("FAILED TaskFailed"))
 		Expect(bad.Status.Attempts[0].ExitCode).To(HaveValue(BeEquivalentTo(3)))
-		Eventually(counted(ctx, j)).Should(Equal("1+0, 0 active, 0 to release"))
+		Eventually(counted(ctx, j)).Should(Equal("1+0, 0 active"))
 		Expect(j.Status.LastSuccess.Name).To(Equal(good.Name))
-		Eventually(counted(ctx, failing)).Should(Equal("0+1, 0 active, 0 to release"))
+		Eventually(counted(ctx, failing)).Should(Equal("0+1, 0 active"))
 	})
 
 	It("start tasks that fail again at once, until their deadline", func(ctx SpecContext) {
@@ -117,12 +117,12 @@ var _ = Describe("Jobs", func() {
 		j := job(ctx, "long", "runs")
 		r := run(ctx, j)
 		Eventually(stateOf(ctx, r)).Should(Equal("ACTIVE Running"))
-		Eventually(counted(ctx, j)).Should(Equal("0+0, 1 active, 0 to release"))
+		Eventually(counted(ctx, j)).Should(Equal("0+0, 1 active"))
 		before := r.DeepCopy()
 		r.Spec.Stop = ptr.To(true)
 		Expect(k8s.Patch(ctx, r, client.MergeFrom(before))).To(Succeed())
 		Eventually(stateOf(ctx, r)).Should(Equal("FAILED Stopped"))
-		Eventually(counted(ctx, j)).Should(Equal("0+1, 0 active, 0 to release"))
+		Eventually(counted(ctx, j)).Should(Equal("0+1, 0 active"))
 		Eventually(func() int { return attempts(ctx, r) }).Should(BeZero())
 	})
 
@@ -131,7 +131,7 @@ var _ = Describe("Jobs", func() {
 		deleted, left := run(ctx, j), run(ctx, j)
 		Eventually(stateOf(ctx, deleted)).Should(Equal("ACTIVE Running"))
 		Expect(k8s.Delete(ctx, deleted)).To(Succeed())
-		Eventually(counted(ctx, j)).Should(Equal("0+1, 1 active, 0 to release"))
+		Eventually(counted(ctx, j)).Should(Equal("0+1, 1 active"))
 		Eventually(stateOf(ctx, deleted)).Should(ContainSubstring("not found"))
 		Expect(k8s.Delete(ctx, j)).To(Succeed())
 		Eventually(stateOf(ctx, left)).Should(ContainSubstring("not found"))
@@ -172,7 +172,7 @@ var _ = Describe("Jobs", func() {
 		})
 		for i := range 5 {
 			one, two := run(ctx, parent), run(ctx, other)
-			Eventually(counted(ctx, child)).Should(Equal(fmt.Sprintf("%d+0, 0 active, 0 to release", i+1)))
+			Eventually(counted(ctx, child)).Should(Equal(fmt.Sprintf("%d+0, 0 active", i+1)))
 			var last v1alpha1.JobRun
 			Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: child.Status.LastRun}, &last)).To(Succeed())
 			var names []string
@@ -196,8 +196,8 @@ var _ = Describe("Jobs", func() {
 				startManager()
 			}
 		}
-		Eventually(counted(ctx, good)).WithTimeout(3 * time.Minute).Should(Equal("250+0, 0 active, 0 to release"))
-		Eventually(counted(ctx, bad)).WithTimeout(3 * time.Minute).Should(Equal("0+250, 0 active, 0 to release"))
+		Eventually(counted(ctx, good)).WithTimeout(3 * time.Minute).Should(Equal("250+0, 0 active"))
+		Eventually(counted(ctx, bad)).WithTimeout(3 * time.Minute).Should(Equal("0+250, 0 active"))
 		Eventually(func(g Gomega) {
 			var runs v1alpha1.JobRunList
 			g.Expect(k8s.List(ctx, &runs, client.InNamespace(namespace))).To(Succeed())
@@ -205,4 +205,3 @@ var _ = Describe("Jobs", func() {
 		}).Should(Succeed())
 	})
 })
-

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -51,6 +52,13 @@ func (o *observed) plan() *plan {
 	o.count(p)
 	o.history(p)
 	o.state(p)
+	// That runs in the ring were released is not worth a write of its own.
+	if kept := p.status; len(kept.CountedRuns) < len(o.job.Status.CountedRuns) {
+		kept.CountedRuns = o.job.Status.CountedRuns
+		if equality.Semantic.DeepEqual(kept, o.job.Status) {
+			p.status = kept
+		}
+	}
 	return p
 }
 

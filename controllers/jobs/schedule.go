@@ -54,8 +54,11 @@ func (o *observed) schedule(p *plan, may bool) error {
 			from = due[len(due)-1]
 			s.LastTickAt = metav1.NewTime(from)
 			p.dropped = len(due)
-			if may && o.starts(p, schedule, from) {
-				p.start, p.dropped = o.at(schedule, from), p.dropped-1
+			switch run := o.at(schedule, from); {
+			case o.there(run):
+				p.dropped--
+			case may && o.starts(p, schedule, from):
+				p.start, p.dropped = run, p.dropped-1
 			}
 			s.DroppedTicks += int64(p.dropped)
 		}
@@ -112,6 +115,11 @@ func (o *observed) starts(p *plan, schedule *v1alpha1.Schedule, tick time.Time) 
 		return false
 	}
 	return schedule.ConcurrencyPolicy != v1alpha1.ConcurrencyForbid || p.status.ActiveRuns == 0
+}
+
+// there says that a run was started already.
+func (o *observed) there(run *v1alpha1.JobRun) bool {
+	return slices.ContainsFunc(o.runs, func(r *v1alpha1.JobRun) bool { return r.Name == run.Name })
 }
 
 // at is the run of a tick. The hour that comes twice in autumn has two of them:

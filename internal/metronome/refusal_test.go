@@ -13,6 +13,7 @@ import (
 
 	"github.com/kdcos/kdcos/internal/metronome"
 	"github.com/kdcos/kdcos/internal/pathid"
+	"github.com/kdcos/kdcos/internal/testkit/admission"
 )
 
 // TestRefusals holds what is refused, where and why. A row changes members of a
@@ -151,7 +152,7 @@ func FuzzDecode(f *testing.F) {
 	for _, document := range []string{`{"id":"a","run":{"cmd":"x","cpus":1e-400,"mem":-0,"gpus":1e0}}`, `[{}]`, "\x00", `{"id":"\ud800"}`} {
 		f.Add([]byte(document))
 	}
-	s := schema(f)
+	s := admission.Job(f)
 	f.Fuzz(func(t *testing.T, document []byte) {
 		metronome.IsJob(document)
 		items, err := metronome.Decode(document)

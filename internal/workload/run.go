@@ -5,6 +5,7 @@ package workload
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -198,7 +199,7 @@ func runContainer(r *v1alpha1.Run) *v1alpha1.Container {
 
 // inRun says of an error about a field of an App which field of the run it is about.
 func inRun(run *v1alpha1.JobRun, err error) error {
-	return fmt.Errorf("%s", runFields(run).Replace("spec."+strings.TrimPrefix(err.Error(), "spec."))) //nolint:errorlint // of all that is left, the text is for a condition
+	return errors.New(runFields(run).Replace("spec." + strings.TrimPrefix(err.Error(), "spec.")))
 }
 
 // runFields turns the names of fields of an App into those of a run.

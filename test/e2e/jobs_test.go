@@ -114,7 +114,7 @@ var _ = Describe("Jobs", func() {
 	It("start again at once what fails, until their deadline, and are stopped when asked to", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
 		failing := work(namespace, "failing", "exit 3")
-		failing.Spec.Run.Restart = &v1alpha1.Restart{Policy: v1alpha1.RestartOnFailure, ActiveDeadlineSeconds: ptr.To[int32](10)}
+		failing.Spec.Run.Restart = &v1alpha1.Restart{Policy: v1alpha1.RestartOnFailure, ActiveDeadlineSeconds: ptr.To[int32](25)} // a task takes ten seconds where others start, too
 		long := work(namespace, "long", "sleep 1000")
 		for _, j := range []*v1alpha1.Job{failing, long} {
 			Expect(k8s.Create(ctx, j)).To(Succeed())

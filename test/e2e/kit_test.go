@@ -56,7 +56,7 @@ func newNamespace(ctx SpecContext) string {
 // tellState adds to the report of a failed story what its namespace holds: the
 // next run may not fail.
 func tellState(ctx context.Context, namespace string) {
-	for _, list := range []client.ObjectList{&v1alpha1.AppList{}, &corev1.PodList{}, &corev1.EventList{}} {
+	for _, list := range []client.ObjectList{&v1alpha1.AppList{}, &v1alpha1.JobList{}, &v1alpha1.JobRunList{}, &corev1.PodList{}, &corev1.EventList{}} {
 		if err := k8s.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			AddReportEntry("state unknown", err.Error())
 			continue
@@ -65,6 +65,10 @@ func tellState(ctx context.Context, namespace string) {
 			switch o := o.(type) {
 			case *v1alpha1.App:
 				AddReportEntry("App "+o.Name, asJSON(o.Status))
+			case *v1alpha1.Job:
+				AddReportEntry("Job "+o.Name, asJSON(o.Status))
+			case *v1alpha1.JobRun:
+				AddReportEntry("JobRun "+o.Name, asJSON(o.Status))
 			case *corev1.Pod:
 				AddReportEntry("Pod "+o.Name+" on "+o.Spec.NodeName, asJSON(o.Status))
 			case *corev1.Event:

@@ -25,7 +25,7 @@ var (
 		Namespace: "kdcos", Subsystem: "dns", Name: "records", Help: "Records that the names have.",
 	})
 	rebuiltNames = promauto.NewCounter(prometheus.CounterOpts{
-		Namespace: "kdcos", Subsystem: "dns", Name: "rebuilt_names_total", Help: "Names that were built anew since one of their records changed.",
+		Namespace: "kdcos", Subsystem: "dns", Name: "rebuilt_names_total", Help: "Names that changed, and are built anew when they are next asked for.",
 	})
 )
 

@@ -149,12 +149,12 @@ func withoutField(run *v1alpha1.JobRun, line string) {
 
 // admittedOf makes objects of a kind until there are enough that the schema lets
 // pass, and holds that they have every leaf of it.
-func admittedOf[T any](t *testing.T, kind string, schema *admission.Schema, make func(uint64) *T, spec func(*T) any) []*T {
+func admittedOf[T any](t *testing.T, kind string, schema *admission.Schema, one func(uint64) *T, spec func(*T) any) []*T {
 	t.Helper()
 	var all []*T
 	visited := map[string]int{}
 	for s, made := *seed, 1; len(all) < *number/2; s, made = s+1, made+1 {
-		object, errs := schema.Admit(t, make(s))
+		object, errs := schema.Admit(t, one(s))
 		if len(errs) > 0 {
 			t.Logf("%s %d: %.300s", kind, s, errs.ToAggregate())
 			if made > 100 && made > 2*len(all) {
