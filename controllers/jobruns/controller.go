@@ -60,12 +60,17 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 	r := &Reconciler{
 		Client: mgr.GetClient(), Apply: apply.New(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings, Clock: clock.RealClock{},
 	}
-	// Fewer than there are for Jobs: at a full minute the runs of all schedules come
-	// first, and what becomes of them after.
-	workers = max(1, workers/4)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("jobrun").
-		For(&v1alpha1.JobRun{}).
+		For(&v1alpha1.JobRun{}, builder.WithPredicates(predicate.Funcs{
+			CreateFunc: func(e event.CreateEvent) bool { return !bySchedule(e.Object) || e.IsInInitialList },
+		})).
+		Watches(&v1alpha1.JobRun{}, &paced{clock: r.Clock}, builder.WithPredicates(predicate.Funcs{
+			CreateFunc:  func(e event.CreateEvent) bool { return bySchedule(e.Object) && !e.IsInInitialList },
+			UpdateFunc:  func(event.UpdateEvent) bool { return false },
+			DeleteFunc:  func(event.DeleteEvent) bool { return false },
+			GenericFunc: func(event.GenericEvent) bool { return false },
+		})).
 		Owns(&batchv1.Job{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.runOf)).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.runsOn), builder.WithPredicates(reachability())).

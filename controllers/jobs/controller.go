@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -57,6 +58,10 @@ type Reconciler struct {
 	Settings workload.Settings
 	// Clock tells the time.
 	Clock clock.PassiveClock
+
+	// began is when the first pass was made: with the lease, if there is one.
+	began time.Time
+	once  sync.Once
 }
 
 // SetupWithManager adds the controller to a manager.

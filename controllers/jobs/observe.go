@@ -37,12 +37,15 @@ type observed struct {
 	cycle []string
 	// unsupported is what the Job asks for and can't have.
 	unsupported []string
-	now         time.Time
+	// began is when this manager began to look at schedules.
+	began time.Time
+	now   time.Time
 }
 
 // observe reads what a pass needs, from the cache.
 func (r *Reconciler) observe(ctx context.Context, job *v1alpha1.Job) (*observed, error) {
-	seen := &observed{job: job, now: r.Clock.Now(), made: map[types.UID][]*batchv1.Job{}, parents: map[string]*v1alpha1.Job{}}
+	r.once.Do(func() { r.began = r.Clock.Now() })
+	seen := &observed{job: job, began: r.began, now: r.Clock.Now(), made: map[types.UID][]*batchv1.Job{}, parents: map[string]*v1alpha1.Job{}}
 	var err error
 	if seen.id, err = r.id(job); err != nil {
 		return nil, fmt.Errorf("metadata.annotations[%s]: %w", v1alpha1.IDAnnotation, err)

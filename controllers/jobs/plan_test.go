@@ -26,6 +26,7 @@ type world struct {
 	job     *v1alpha1.Job
 	runs    map[string]*v1alpha1.JobRun
 	parents map[string]*v1alpha1.Job
+	began   time.Time
 	now     time.Time
 	uids    int
 }
@@ -43,7 +44,7 @@ func everyMinute(policy v1alpha1.ConcurrencyPolicy) v1alpha1.Schedule {
 
 // observe is what a pass sees.
 func (w *world) observe() *observed {
-	o := &observed{job: w.job.DeepCopy(), id: "data.extract", now: w.now, parents: w.parents}
+	o := &observed{job: w.job.DeepCopy(), id: "data.extract", now: w.now, began: w.began, parents: w.parents}
 	for _, run := range w.runs {
 		o.runs = append(o.runs, run.DeepCopy())
 	}
@@ -167,12 +168,36 @@ func TestTicks(t *testing.T) {
 			w := newWorld(c.schedule)
 			for _, at := range c.passes {
 				w.now = noon.Add(at)
+				// Each pass is that of a new manager.
+				w.began = w.now
 				w.pass()
 			}
 			if got := w.started(); got != c.want || w.job.Status.Schedule.DroppedTicks != c.dropped {
 				t.Errorf("started %q, dropped %d", got, w.job.Status.Schedule.DroppedTicks)
 			}
 		})
+	}
+}
+
+// TestBusyManagers start a run for every tick since they began, one after the
+// other; where one forbids the next, for the last.
+func TestBusyManagers(t *testing.T) {
+	for policy, want := range map[v1alpha1.ConcurrencyPolicy]string{
+		v1alpha1.ConcurrencyAllow: "12:03 12:04 12:05", v1alpha1.ConcurrencyForbid: "12:05",
+	} {
+		w := newWorld(everyMinute(policy))
+		w.pass()
+		w.began = noon.Add(130 * time.Second)
+		w.now = noon.Add(300 * time.Second)
+		for range 5 {
+			w.pass()
+		}
+		if got := w.started(); got != want {
+			t.Errorf("%s: started %s", policy, got)
+		}
+		if s := w.job.Status.Schedule; s.DroppedTicks+int64(len(w.runs)) != 5 {
+			t.Errorf("%s: %+v", policy, s)
+		}
 	}
 }
 

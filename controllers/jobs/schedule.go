@@ -49,19 +49,9 @@ func (o *observed) schedule(p *plan, may bool) error {
 	if s.LastTickAt.After(from) {
 		from = s.LastTickAt.Time
 	}
+	left := false
 	if enabled {
-		if due := ticks(expression, from.In(zone), o.now); len(due) > 0 {
-			from = due[len(due)-1]
-			s.LastTickAt = metav1.NewTime(from)
-			p.dropped = len(due)
-			switch run := o.at(schedule, from); {
-			case o.there(run):
-				p.dropped--
-			case may && o.starts(p, schedule, from):
-				p.start, p.dropped = run, p.dropped-1
-			}
-			s.DroppedTicks += int64(p.dropped)
-		}
+		from, left = o.take(p, schedule, ticks(expression, from.In(zone), o.now), from, may)
 	}
 	next, more := expression.Next(later(from, o.now).In(zone))
 	s.NextRunAt = metav1.Time{}
@@ -70,12 +60,36 @@ func (o *observed) schedule(p *plan, may bool) error {
 		if enabled {
 			p.after = max(next.Sub(o.now), time.Millisecond)
 		}
+		if left {
+			p.after = time.Millisecond
+		}
 	}
 	quirks(p, expression.Quirks(), !more)
 	if !enabled {
 		return &reconciler.Ready{Reason: v1alpha1.ReasonAvailable, Message: "the schedule is not enabled"}
 	}
 	return &reconciler.Ready{Reason: v1alpha1.ReasonScheduled}
+}
+
+// take decides about ticks that are due, in their order, up to the first that
+// starts a run. It returns the last one that was decided about, and whether there
+// are others.
+func (o *observed) take(p *plan, schedule *v1alpha1.Schedule, due []time.Time, last time.Time, may bool) (time.Time, bool) {
+	s := p.status.Schedule
+	for i, tick := range due {
+		last = tick
+		s.LastTickAt = metav1.NewTime(tick)
+		switch run := o.at(schedule, tick); {
+		case o.there(run):
+		case may && o.starts(p, schedule, tick, i == len(due)-1):
+			p.start = run
+			return last, i < len(due)-1
+		default:
+			p.dropped++
+			s.DroppedTicks++
+		}
+	}
+	return last, false
 }
 
 // enter is the status of the schedule: a new one, where it has changed. Its ticks
@@ -105,16 +119,20 @@ func ticks(expression *cron.Expression, from, to time.Time) []time.Time {
 	}
 }
 
-// starts says that a tick starts a run.
-func (o *observed) starts(p *plan, schedule *v1alpha1.Schedule, tick time.Time) bool {
+// starts says that a tick starts a run. Of those from before this manager began,
+// only the last may: it makes up for the others. Later ones were not missed, but
+// have to wait for a manager that is busy; where one forbids the next, the last
+// of them is the one that is least late.
+func (o *observed) starts(p *plan, schedule *v1alpha1.Schedule, tick time.Time, isLast bool) bool {
 	most := onTime
 	if schedule.MissedTicks != v1alpha1.MissedTicksDrop {
 		most = min(latest, time.Duration(ptr.Deref(schedule.StartingDeadlineSeconds, 900))*time.Second)
 	}
-	if o.now.Sub(tick) > most {
+	forbid := schedule.ConcurrencyPolicy == v1alpha1.ConcurrencyForbid
+	if o.now.Sub(tick) > most || !isLast && (forbid || !tick.After(o.began)) {
 		return false
 	}
-	return schedule.ConcurrencyPolicy != v1alpha1.ConcurrencyForbid || p.status.ActiveRuns == 0
+	return !forbid || p.status.ActiveRuns == 0
 }
 
 // there says that a run was started already.
