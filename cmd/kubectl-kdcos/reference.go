@@ -72,8 +72,5 @@ func labelledKind(kind, name, id string) (subject, suffix string) {
 	if kind != "Job" {
 		return labelled(name, id)
 	}
-	if id != "" {
-		suffix = fmt.Sprintf(" (Metronome id %s)", strings.Join(pathid.Segments(id), "."))
-	}
-	return "job." + v1alpha1.GroupName + "/" + name, suffix
+	return jobNoun.resource() + "/" + name, metronomeSuffix(strings.Join(pathid.Segments(id), "."))
 }

@@ -6,11 +6,11 @@ package workload
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 )
@@ -49,14 +49,9 @@ func Adopt(job *v1alpha1.Job, run *v1alpha1.JobRun) {
 		run.Annotations[v1alpha1.IDAnnotation] = id
 	}
 	if !metav1.IsControlledBy(run, job) {
-		ref := metav1.NewControllerRef(job, v1alpha1.GroupVersion.WithKind("Job"))
-		ref.BlockOwnerDeletion = ptr.To(true)
-		run.OwnerReferences = append(run.OwnerReferences, *ref)
+		run.OwnerReferences = append(run.OwnerReferences, *metav1.NewControllerRef(job, v1alpha1.GroupVersion.WithKind("Job")))
 	}
-	for _, f := range run.Finalizers {
-		if f == v1alpha1.HistoryFinalizer {
-			return
-		}
+	if !slices.Contains(run.Finalizers, v1alpha1.HistoryFinalizer) {
+		run.Finalizers = append(run.Finalizers, v1alpha1.HistoryFinalizer)
 	}
-	run.Finalizers = append(run.Finalizers, v1alpha1.HistoryFinalizer)
 }
