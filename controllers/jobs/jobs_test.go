@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/workload"
 )
 
 var _ = Describe("Jobs", func() {
@@ -181,6 +182,17 @@ var _ = Describe("Jobs", func() {
 			}
 			Expect(names).To(ConsistOf(one.Name, two.Name))
 		}
+	})
+
+	It("carry out the runs of a full minute, all of them", func(ctx SpecContext) {
+		j := job(ctx, "crowd", "")
+		tick := metav1.NewTime(time.Now().Truncate(time.Minute))
+		for i := range 60 {
+			id := fmt.Sprint("s", i)
+			r := workload.NewRun(j, v1alpha1.Trigger{Type: v1alpha1.TriggerSchedule, Schedule: id, ScheduledAt: tick}, tick.Time, id)
+			Expect(k8s.Create(ctx, r)).To(Succeed())
+		}
+		Eventually(counted(ctx, j)).WithTimeout(time.Minute).Should(Equal("60+0, 0 active"))
 	})
 
 	It("count 500 runs as they were, whatever is cleaned up and restarted meanwhile", Serial, func(ctx SpecContext) {
