@@ -73,6 +73,22 @@ const (
 	// DELETE /v2/queue/{id}/delay did.
 	LaunchDelayResetAtAnnotation = "kdcos.io/launchDelayResetAt"
 
+	// NodePoolLabel carries, on a node, the name of the NodePool it belongs to.
+	// Only the manager sets it.
+	NodePoolLabel = "kdcos.node-restriction.kubernetes.io/pool"
+	// QuotaGate is the scheduling gate of a pod that waits for a Quota. Only the
+	// manager removes it.
+	QuotaGate = "kdcos.io/quota"
+	// QuotaReleasedAtAnnotation carries, on a pod that a Quota let in, when.
+	QuotaReleasedAtAnnotation = "kdcos.io/quotaReleasedAt"
+	// QuotaQueuedAtAnnotation carries, on a pod of an App, the time from which its
+	// place in the line for a Quota counts, where that is not when the pod was made:
+	// an instance that is started anew keeps its place.
+	QuotaQueuedAtAnnotation = "kdcos.io/quotaQueuedAt"
+	// ForceAnnotation on a Quota, where it is "true", allows limits below what is
+	// used, as force did in UPDATE_QUOTA.
+	ForceAnnotation = "kdcos.io/force"
+
 	// NodeRoleLabel carries the DC/OS role of a node. Its prefix is one that
 	// the NodeRestriction admission plugin keeps kubelets from setting.
 	NodeRoleLabel = "kdcos.node-restriction.kubernetes.io/role"

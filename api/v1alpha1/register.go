@@ -25,7 +25,8 @@ var (
 
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion, &App{}, &AppList{}, &VirtualIP{}, &VirtualIPList{},
-		&Job{}, &JobList{}, &JobRun{}, &JobRunList{})
+		&Job{}, &JobList{}, &JobRun{}, &JobRunList{},
+		&NodePool{}, &NodePoolList{}, &NodeMaintenance{}, &NodeMaintenanceList{}, &Quota{}, &QuotaList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -33,6 +33,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AvailableVersionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Check"):
 		return &apiv1alpha1.CheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAPIProvisioner"):
+		return &apiv1alpha1.ClusterAPIProvisionerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Constraint"):
 		return &apiv1alpha1.ConstraintApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Container"):
@@ -45,6 +47,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DockerContainerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DockerParameter"):
 		return &apiv1alpha1.DockerParameterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Drain"):
+		return &apiv1alpha1.DrainApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoint"):
 		return &apiv1alpha1.EndpointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVar"):
@@ -55,10 +59,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExecutorResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExternalVolume"):
 		return &apiv1alpha1.ExternalVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FaultDomain"):
+		return &apiv1alpha1.FaultDomainApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Fetch"):
 		return &apiv1alpha1.FetchApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FinishedRun"):
 		return &apiv1alpha1.FinishedRunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GPUResource"):
+		return &apiv1alpha1.GPUResourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HealthCheck"):
 		return &apiv1alpha1.HealthCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HealthCommandValue"):
@@ -81,12 +89,38 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.JobSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JobStatus"):
 		return &apiv1alpha1.JobStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KarpenterProvisioner"):
+		return &apiv1alpha1.KarpenterProvisionerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LaunchBackoff"):
 		return &apiv1alpha1.LaunchBackoffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LinuxInfo"):
 		return &apiv1alpha1.LinuxInfoApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MaintenanceWindow"):
+		return &apiv1alpha1.MaintenanceWindowApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Network"):
 		return &apiv1alpha1.NetworkApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodeMaintenance"):
+		return &apiv1alpha1.NodeMaintenanceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodeMaintenanceSpec"):
+		return &apiv1alpha1.NodeMaintenanceSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodeMaintenanceStatus"):
+		return &apiv1alpha1.NodeMaintenanceStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePool"):
+		return &apiv1alpha1.NodePoolApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePoolGPU"):
+		return &apiv1alpha1.NodePoolGPUApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePoolNodes"):
+		return &apiv1alpha1.NodePoolNodesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePoolResource"):
+		return &apiv1alpha1.NodePoolResourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePoolSpec"):
+		return &apiv1alpha1.NodePoolSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePoolStatus"):
+		return &apiv1alpha1.NodePoolStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePoolTaint"):
+		return &apiv1alpha1.NodePoolTaintApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodeRequirement"):
+		return &apiv1alpha1.NodeRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ParentRun"):
 		return &apiv1alpha1.ParentRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersistentVolume"):
@@ -119,10 +153,26 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PortDefinitionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PortMapping"):
 		return &apiv1alpha1.PortMappingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Provisioner"):
+		return &apiv1alpha1.ProvisionerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProvisionerReference"):
+		return &apiv1alpha1.ProvisionerReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PullConfig"):
 		return &apiv1alpha1.PullConfigApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Quota"):
+		return &apiv1alpha1.QuotaApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QuotaResources"):
+		return &apiv1alpha1.QuotaResourcesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QuotaSpec"):
+		return &apiv1alpha1.QuotaSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QuotaStatus"):
+		return &apiv1alpha1.QuotaStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QuotaWaiting"):
+		return &apiv1alpha1.QuotaWaitingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReadinessCheck"):
 		return &apiv1alpha1.ReadinessCheckApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RemainingPod"):
+		return &apiv1alpha1.RemainingPodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceLimits"):
 		return &apiv1alpha1.ResourceLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Restart"):
@@ -139,6 +189,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RunUCRApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RunVolume"):
 		return &apiv1alpha1.RunVolumeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Scaling"):
+		return &apiv1alpha1.ScalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Schedule"):
 		return &apiv1alpha1.ScheduleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScheduleStatus"):

@@ -376,6 +376,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: version
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.BlockedUpdate
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.CSICapability
   map:
     fields:
@@ -445,6 +447,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 20
+- name: com.github.kdcos.kdcos.api.v1alpha1.ClusterAPIProvisioner
+  map:
+    fields:
+    - name: machineDeployment
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.ConcurrencyPolicy
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Constraint
@@ -520,6 +531,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Drain
+  map:
+    fields:
+    - name: mode
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.DrainMode
+    - name: onTimeout
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.DrainTimeoutAction
+    - name: podGraceCapSeconds
+      type:
+        scalar: numeric
+    - name: timeoutSeconds
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.DrainMode
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.DrainTimeoutAction
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Endpoint
   map:
     fields:
@@ -613,6 +643,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: size
       type:
         scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.FaultDomain
+  map:
+    fields:
+    - name: region
+      type:
+        scalar: string
+    - name: zone
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Fetch
   map:
     fields:
@@ -641,6 +680,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.GPUResource
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: weight
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.GPUScheduling
+  scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.HTTPCheck
   map:
     fields:
@@ -944,6 +994,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.kdcos.kdcos.api.v1alpha1.KarpenterProvisioner
+  map:
+    fields:
+    - name: nodeClassRef
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ProvisionerReference
+    - name: requirements
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeRequirement
+          elementRelationship: atomic
 - name: com.github.kdcos.kdcos.api.v1alpha1.KillSelection
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.LabelValue
@@ -969,6 +1031,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: seccomp
       type:
         namedType: com.github.kdcos.kdcos.api.v1alpha1.Seccomp
+- name: com.github.kdcos.kdcos.api.v1alpha1.MaintenanceAction
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.MaintenanceState
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.MaintenanceWindow
+  map:
+    fields:
+    - name: durationSeconds
+      type:
+        scalar: numeric
+    - name: start
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.kdcos.kdcos.api.v1alpha1.MissedTicks
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.Network
@@ -989,6 +1064,294 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.NetworkMode
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodeLabelValue
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodeMaintenance
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeMaintenanceSpec
+    - name: status
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeMaintenanceStatus
+      default:
+        conditions:
+        - lastTransitionTime: "1970-01-01T00:00:00Z"
+          message: kdcos has not looked at it yet
+          reason: Pending
+          status: Unknown
+          type: Ready
+        podsRemaining: 0
+        podsTotal: 0
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodeMaintenanceSpec
+  map:
+    fields:
+    - name: action
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.MaintenanceAction
+    - name: drain
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Drain
+    - name: reason
+      type:
+        scalar: string
+    - name: window
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.MaintenanceWindow
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodeMaintenanceStatus
+  map:
+    fields:
+    - name: completedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: cordoned
+      type:
+        scalar: boolean
+    - name: nodeUID
+      type:
+        scalar: string
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: podsRemaining
+      type:
+        scalar: numeric
+      default: 0
+    - name: podsTotal
+      type:
+        scalar: numeric
+      default: 0
+    - name: remaining
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.RemainingPod
+          elementRelationship: associative
+          keys:
+          - namespace
+          - name
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.MaintenanceState
+    - name: systemUUID
+      type:
+        scalar: string
+    - name: volumesAttached
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePool
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.NodePoolSpec
+    - name: status
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.NodePoolStatus
+      default:
+        conditions:
+        - lastTransitionTime: "1970-01-01T00:00:00Z"
+          message: kdcos has not looked at it yet
+          reason: Pending
+          status: Unknown
+          type: Ready
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePoolGPU
+  map:
+    fields:
+    - name: resources
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.GPUResource
+          elementRelationship: associative
+          keys:
+          - name
+    - name: scheduling
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.GPUScheduling
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePoolNodes
+  map:
+    fields:
+    - name: deactivated
+      type:
+        scalar: numeric
+    - name: drained
+      type:
+        scalar: numeric
+    - name: draining
+      type:
+        scalar: numeric
+    - name: notReady
+      type:
+        scalar: numeric
+    - name: ready
+      type:
+        scalar: numeric
+      default: 0
+    - name: total
+      type:
+        scalar: numeric
+      default: 0
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePoolResource
+  map:
+    fields:
+    - name: allocated
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: capacity
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: free
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: largestFree
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: name
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePoolSpec
+  map:
+    fields:
+    - name: attributes
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeLabelValue
+          elementRelationship: separable
+    - name: drain
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Drain
+    - name: faultDomain
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.FaultDomain
+    - name: gpu
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.NodePoolGPU
+    - name: labels
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeLabelValue
+          elementRelationship: separable
+    - name: maxUnavailable
+      type:
+        scalar: numeric
+    - name: provisioner
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Provisioner
+    - name: role
+      type:
+        scalar: string
+    - name: scaling
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Scaling
+    - name: selector
+      type:
+        map:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeLabelValue
+          elementRelationship: separable
+    - name: taints
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodePoolTaint
+          elementRelationship: associative
+          keys:
+          - key
+          - effect
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePoolStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: nodes
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.NodePoolNodes
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: pendingPods
+      type:
+        scalar: numeric
+    - name: resources
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodePoolResource
+          elementRelationship: associative
+          keys:
+          - name
+    - name: zones
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeLabelValue
+          elementRelationship: associative
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodePoolTaint
+  map:
+    fields:
+    - name: effect
+      type:
+        namedType: io.k8s.api.core.v1.TaintEffect
+    - name: key
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.NodeRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.api.core.v1.NodeSelectorOperator
+    - name: values
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.NodeLabelValue
+          elementRelationship: atomic
 - name: com.github.kdcos.kdcos.api.v1alpha1.ParentFailure
   scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.ParentRun
@@ -1324,12 +1687,165 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 0
 - name: com.github.kdcos.kdcos.api.v1alpha1.Protocol
   scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Provisioner
+  map:
+    fields:
+    - name: clusterAPI
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.ClusterAPIProvisioner
+    - name: karpenter
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.KarpenterProvisioner
+- name: com.github.kdcos.kdcos.api.v1alpha1.ProvisionerReference
+  map:
+    fields:
+    - name: group
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.PullConfig
   map:
     fields:
     - name: secret
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Queueing
+  scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Quota
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaSpec
+    - name: status
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaStatus
+      default:
+        conditions:
+        - lastTransitionTime: "1970-01-01T00:00:00Z"
+          message: kdcos has not looked at it yet
+          reason: Pending
+          status: Unknown
+          type: Ready
+        pods: 0
+        waitingPods: 0
+- name: com.github.kdcos.kdcos.api.v1alpha1.QuotaResources
+  map:
+    fields:
+    - name: cpus
+      type:
+        scalar: numeric
+    - name: disk
+      type:
+        scalar: numeric
+    - name: gpus
+      type:
+        scalar: numeric
+    - name: mem
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.QuotaSpec
+  map:
+    fields:
+    - name: countJobs
+      type:
+        scalar: boolean
+    - name: guarantees
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaResources
+    - name: headOfLineTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: limits
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaResources
+    - name: onBlockedUpdate
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.BlockedUpdate
+    - name: queueing
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.Queueing
+    - name: releaseTimeoutSeconds
+      type:
+        scalar: numeric
+- name: com.github.kdcos.kdcos.api.v1alpha1.QuotaStatus
+  map:
+    fields:
+    - name: bypassedPods
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: consumed
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaResources
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: pods
+      type:
+        scalar: numeric
+      default: 0
+    - name: waiting
+      type:
+        list:
+          elementType:
+            namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaWaiting
+          elementRelationship: atomic
+    - name: waitingPods
+      type:
+        scalar: numeric
+      default: 0
+    - name: wanted
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaResources
+- name: com.github.kdcos.kdcos.api.v1alpha1.QuotaWaiting
+  map:
+    fields:
+    - name: blockedBy
+      type:
+        scalar: string
+    - name: need
+      type:
+        namedType: com.github.kdcos.kdcos.api.v1alpha1.QuotaResources
+    - name: owner
+      type:
+        scalar: string
+    - name: pod
+      type:
+        scalar: string
+    - name: position
+      type:
+        scalar: numeric
+    - name: reason
+      type:
+        scalar: string
+    - name: resource
+      type:
+        scalar: string
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.kdcos.kdcos.api.v1alpha1.ReadinessCheck
   map:
     fields:
@@ -1368,6 +1884,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 10
+- name: com.github.kdcos.kdcos.api.v1alpha1.RemainingPod
+  map:
+    fields:
+    - name: blockedBy
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
 - name: com.github.kdcos.kdcos.api.v1alpha1.ResourceLimits
   map:
     fields:
@@ -1558,6 +2086,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secret
       type:
         scalar: string
+- name: com.github.kdcos.kdcos.api.v1alpha1.Scaling
+  map:
+    fields:
+    - name: limits
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: max
+      type:
+        scalar: numeric
+    - name: min
+      type:
+        scalar: numeric
+    - name: replicas
+      type:
+        scalar: numeric
 - name: com.github.kdcos.kdcos.api.v1alpha1.Schedule
   map:
     fields:
@@ -1928,6 +2473,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: readOnly
       type:
         scalar: boolean
+- name: io.k8s.api.core.v1.NodeSelectorOperator
+  scalar: string
+- name: io.k8s.api.core.v1.TaintEffect
+  scalar: string
+- name: io.k8s.apimachinery.pkg.api.resource.Quantity
+  scalar: untyped
+  list:
+    elementType:
+      namedType: __untyped_atomic_
+    elementRelationship: atomic
+  map:
+    elementType:
+      namedType: __untyped_deduced_
+    elementRelationship: separable
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:
