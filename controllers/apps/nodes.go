@@ -72,7 +72,7 @@ func (r *Reconciler) appsOn(ctx context.Context, node client.Object) []reconcile
 	var requests []reconcile.Request
 	for i := range pods.Items {
 		owner := metav1.GetControllerOfNoCopy(&pods.Items[i])
-		if owner == nil || seen[owner.UID] {
+		if owner == nil || owner.Kind != "App" || seen[owner.UID] {
 			continue
 		}
 		seen[owner.UID] = true

@@ -37,11 +37,9 @@ type observed struct {
 	// old are those of attempts that are over, but for the last few.
 	old []*batchv1.Job
 	// lost says that the node of the pod does not answer.
-	lost bool
-	// unsupported is what the run asks for and can't have.
-	unsupported []string
-	settings    workload.Settings
-	now         time.Time
+	lost     bool
+	settings workload.Settings
+	now      time.Time
 }
 
 // observe reads what a pass needs, from the cache.
@@ -79,9 +77,6 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.JobRun) (*observ
 		}
 		_, unreachable := index.UnreachableSince(&node)
 		seen.lost = unreachable || apierrors.IsNotFound(err)
-	}
-	if !run.Status.Finished() {
-		seen.unsupported = workload.UnsupportedRun(run, r.Settings)
 	}
 	return seen, nil
 }

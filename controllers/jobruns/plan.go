@@ -153,7 +153,7 @@ func (o *observed) stateOf(a *v1alpha1.Attempt) (v1alpha1.TaskState, string) {
 		}
 		return v1alpha1.TaskCreated, reconciler.Shorten(workload.WhyNotPlaced(o.pod, len(workload.RunConstraints(&o.run.Spec.Run)) > 0))
 	}
-	_, words := workload.WhyNotStarting(o.pod, nil)
+	_, words := workload.WhyNotStarting(o.pod, workload.RunSecretFiles(&o.run.Spec.Run))
 	return v1alpha1.TaskStaging, reconciler.Shorten(words)
 }
 
@@ -236,7 +236,7 @@ func (o *observed) goOn(s *step, a *v1alpha1.Attempt) {
 		return
 	default:
 		s.status.State = v1alpha1.RunStarting
-		reason, words := workload.WhyNotStarting(o.pod, nil)
+		reason, words := workload.WhyNotStarting(o.pod, workload.RunSecretFiles(&o.run.Spec.Run))
 		s.state = &reconciler.NotReady{Reason: orElse(reason, v1alpha1.ReasonStarting), Message: orElse(words, "its task starts on "+a.Node)}
 	}
 	if o.job == nil {
@@ -302,11 +302,12 @@ func (o *observed) activeDeadline() time.Time {
 // next starts an attempt, or ends the run. It is written down first, and made by
 // the pass that the write brings on.
 func (o *observed) next(s *step, before *v1alpha1.Attempt) {
+	unsupported := workload.UnsupportedRun(o.run, o.settings)
 	switch {
 	case before == nil && o.stopped():
 		o.fail(s, v1alpha1.ReasonStopped, "the run was stopped")
-	case len(o.unsupported) > 0:
-		o.fail(s, v1alpha1.ReasonUnsupported, strings.Join(o.unsupported, "; "))
+	case len(unsupported) > 0:
+		o.fail(s, v1alpha1.ReasonUnsupported, strings.Join(unsupported, "; "))
 	case before != nil && !o.again(before):
 		o.fail(s, o.whyFailed(before), orElse(before.Message, "its task failed"))
 	case o.of == nil:

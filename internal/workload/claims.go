@@ -72,7 +72,7 @@ func Claims(app *v1alpha1.App, settings Settings, volumes []Persistent, slot int
 		claims = append(claims, corev1ac.PersistentVolumeClaim(ClaimName(app, v.Name, slot), app.Namespace).
 			WithLabels(labels).
 			WithAnnotations(map[string]string{v1alpha1.VolumeAnnotation: v.Name}).
-			WithOwnerReferences(owner(app)).
+			WithOwnerReferences(owner(app, "App")).
 			WithSpec(spec))
 	}
 	return claims

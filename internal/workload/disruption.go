@@ -35,7 +35,7 @@ func LeastAvailable(spec *v1alpha1.AppSpec, n int32) int32 {
 func DisruptionBudget(app *v1alpha1.App, least int32) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
 	return policyv1ac.PodDisruptionBudget(slug(app.Name, 40)+"-"+digest(string(app.UID), "disruption"), app.Namespace).
 		WithLabels(Labels(app)).
-		WithOwnerReferences(owner(app)).
+		WithOwnerReferences(owner(app, "App")).
 		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
 			WithMinAvailable(intstr.FromInt32(least)).
 			WithUnhealthyPodEvictionPolicy(policyv1.AlwaysAllow).

@@ -30,7 +30,7 @@ func Revision(app *v1alpha1.App, version, config string, spec *v1alpha1.AppSpec)
 	return appsv1ac.ControllerRevision(RevisionName(app, version), app.Namespace).
 		WithLabels(labels).
 		WithAnnotations(map[string]string{v1alpha1.VersionAnnotation: version}).
-		WithOwnerReferences(owner(app)).
+		WithOwnerReferences(owner(app, "App")).
 		WithRevision(at.UnixMilli()).
 		WithData(runtime.RawExtension{Raw: raw}), nil
 }

@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -78,12 +77,9 @@ func AttemptJob(run *v1alpha1.JobRun, settings Settings, attempt int32) (*batchv
 		"karpenter.sh/do-not-disrupt":                    "true",
 	}
 	made.spec.WithRestartPolicy(corev1.RestartPolicyNever)
-	owner := metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("JobRun"))
 	return batchv1ac.Job(name, run.Namespace).
 		WithLabels(labels).
-		WithOwnerReferences(metav1ac.OwnerReference().
-			WithAPIVersion(owner.APIVersion).WithKind(owner.Kind).WithName(owner.Name).WithUID(owner.UID).
-			WithController(true).WithBlockOwnerDeletion(true)).
+		WithOwnerReferences(owner(run, "JobRun")).
 		WithSpec(batchv1ac.JobSpec().
 			WithParallelism(1).WithCompletions(1).WithBackoffLimit(0).
 			WithPodReplacementPolicy(batchv1.Failed).
@@ -115,6 +111,12 @@ func UnsupportedRun(run *v1alpha1.JobRun, settings Settings) []string {
 		all = append(all, runFields(run).Replace(err.Error()))
 	}
 	return all
+}
+
+// RunSecretFiles are the names of the Secrets that the task of a run has as files,
+// as SecretFiles are those of an App.
+func RunSecretFiles(run *v1alpha1.Run) []string {
+	return SecretFiles(&v1alpha1.AppSpec{Secrets: run.Secrets, Container: runContainer(run)})
 }
 
 // RunConstraints are the constraints of a run as those of an App. Those without a

@@ -75,7 +75,7 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	return corev1ac.Pod(PodName(app, config, slot.Number), app.Namespace).
 		WithLabels(labels).
 		WithAnnotations(annotations).
-		WithOwnerReferences(owner(app)).
+		WithOwnerReferences(owner(app, "App")).
 		WithSpec(made.spec), nil
 }
 
@@ -226,8 +226,8 @@ func Config(app *v1alpha1.App) (hash string, raw []byte, err error) {
 	return digest(string(named), app.Annotations[v1alpha1.RestartedAtAnnotation]), raw, nil
 }
 
-func owner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
-	ref := metav1.NewControllerRef(app, v1alpha1.GroupVersion.WithKind("App"))
+func owner(of metav1.Object, kind string) *metav1ac.OwnerReferenceApplyConfiguration {
+	ref := metav1.NewControllerRef(of, v1alpha1.GroupVersion.WithKind(kind))
 	return metav1ac.OwnerReference().
 		WithAPIVersion(ref.APIVersion).WithKind(ref.Kind).WithName(ref.Name).WithUID(ref.UID).
 		WithController(true).WithBlockOwnerDeletion(true)

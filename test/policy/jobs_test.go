@@ -155,40 +155,7 @@ func TestLabelsOfJobs(t *testing.T) {
 // TestNothingOfARunGetsPast makes runs of pieces that are dangerous, harmless
 // and twisted, as TestNothingGetsPast makes Apps.
 func TestNothingOfARunGetsPast(t *testing.T) {
-	schema, policy := admission.JobRun(t), admission.HostAccessJobs(t)
-	random := rand.New(rand.NewPCG(1, 2))
-	admitted, reaching := 0, 0
-	for range 3000 {
-		stored, errs := schema.Admit(t, randomRun(random))
-		if len(errs) > 0 {
-			continue
-		}
-		var labels []string
-		for _, label := range v1alpha1.AllowLabels() {
-			if random.IntN(3) > 0 {
-				labels = append(labels, label)
-			}
-		}
-		if policy.Create(t, stored, allow(labels...)) != "" {
-			continue
-		}
-		got, running := dangersOfRun(t, stored)
-		if running {
-			admitted++
-		}
-		if len(got) > 0 {
-			reaching++
-		}
-		for _, label := range got {
-			if !slices.Contains(labels, label) {
-				t.Fatalf("a pod that needs %v is admitted with %v:\n%v", got, labels, stored.Object["spec"])
-			}
-		}
-	}
-	t.Logf("%d run, %d of them reach into the node", admitted, reaching)
-	if admitted < 200 || reaching < 100 {
-		t.Errorf("only %d run and %d reach into the node: the test looks at nothing", admitted, reaching)
-	}
+	nothingGetsPast(t, admission.JobRun(t), admission.HostAccessJobs(t), randomRun, dangersOfRun)
 }
 
 func randomRun(random *rand.Rand) *unstructured.Unstructured {

@@ -21,17 +21,26 @@ import (
 // twisted, and holds that a pod of one that is admitted needs no label that its
 // namespace lacks.
 func TestNothingGetsPast(t *testing.T) {
-	schema, policy := admission.App(t), admission.HostAccess(t)
-	random := rand.New(rand.NewPCG(1, 2))
+	nothingGetsPast(t, admission.App(t), admission.HostAccess(t), randomApp, dangers)
+}
+
+// nothingGetsPast makes objects, and holds that a pod of one that is admitted
+// needs no label that its namespace lacks.
+func nothingGetsPast(
+	t *testing.T, schema *admission.Schema, policy *admission.Policy,
+	random func(*rand.Rand) *unstructured.Unstructured, dangers func(testing.TB, *unstructured.Unstructured) ([]string, bool),
+) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
 	admitted, reaching := 0, 0
 	for range 3000 {
-		stored, errs := schema.Admit(t, randomApp(random))
+		stored, errs := schema.Admit(t, random(r))
 		if len(errs) > 0 {
 			continue
 		}
 		var labels []string
 		for _, label := range v1alpha1.AllowLabels() {
-			if random.IntN(3) > 0 {
+			if r.IntN(3) > 0 {
 				labels = append(labels, label)
 			}
 		}
