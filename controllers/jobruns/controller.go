@@ -65,7 +65,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		For(&v1alpha1.JobRun{}, builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(e event.CreateEvent) bool { return !bySchedule(e.Object) || e.IsInInitialList },
 		})).
-		Watches(&v1alpha1.JobRun{}, &paced{clock: r.Clock}, builder.WithPredicates(predicate.Funcs{
+		Watches(&v1alpha1.JobRun{}, &paced{clock: clock.RealClock{}}, builder.WithPredicates(predicate.Funcs{
 			CreateFunc:  func(e event.CreateEvent) bool { return bySchedule(e.Object) && !e.IsInInitialList },
 			UpdateFunc:  func(event.UpdateEvent) bool { return false },
 			DeleteFunc:  func(event.DeleteEvent) bool { return false },

@@ -224,6 +224,11 @@ func (o *observed) goOn(s *step, a *v1alpha1.Attempt) {
 	case a.State == v1alpha1.TaskRunning:
 		s.status.State = v1alpha1.RunActive
 		s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonRunning, Message: "its task runs on " + a.Node}
+	case a.PlacedAt.IsZero() && o.pod != nil && a.Message == "" && o.now.Sub(o.pod.CreationTimestamp.Time) < moment:
+		// The scheduler is about to look at it.
+		s.status, s.state = *o.run.Status.DeepCopy(), o.asBefore()
+		s.after = o.pod.CreationTimestamp.Add(moment).Sub(o.now)
+		return
 	case a.PlacedAt.IsZero():
 		if a.Number > 1 {
 			s.status.State = v1alpha1.RunStarting
