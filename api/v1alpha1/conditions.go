@@ -83,6 +83,10 @@ const (
 	ReasonDependencyCycle = "DependencyCycle"
 	// ReasonWaiting: an instance waits for the scheduler.
 	ReasonWaiting = "Waiting"
+	// ReasonQuota: an instance waits for the quota of its group.
+	ReasonQuota = "WaitingForQuota"
+	// ReasonBlockedByQuota: an upgrade goes no further, for it needs more than the quota of its group leaves.
+	ReasonBlockedByQuota = "DeploymentBlockedByQuota"
 	// ReasonImagePull: an image can't be pulled.
 	ReasonImagePull = "ImagePull"
 	// ReasonNotStarting: a node can't start a task, for what it needs is not there, such as a Secret.

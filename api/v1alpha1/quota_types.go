@@ -4,6 +4,8 @@
 package v1alpha1
 
 import (
+	"strings"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -186,6 +188,16 @@ type QuotaStatus struct {
 	// +optional
 	Waiting []QuotaWaiting `json:"waiting,omitempty"`
 }
+
+// Governs says that what belongs to an App or a Job of the namespace and name is
+// charged to the quota.
+func (q *Quota) Governs(namespace, name string) bool {
+	of, prefix, nested := strings.Cut(q.Name, ".")
+	return of == namespace && (!nested || name == prefix || strings.HasPrefix(name, prefix+"."))
+}
+
+// Group is the path of the group, such as /dev/web.
+func (q *Quota) Group() string { return "/" + strings.ReplaceAll(q.Name, ".", "/") }
 
 // GetConditions returns the conditions of the Quota.
 func (q *Quota) GetConditions() []metav1.Condition { return q.Status.Conditions }

@@ -4,6 +4,7 @@
 package apps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,10 +62,19 @@ func (r *Reconciler) launch(ctx context.Context, seen *observed, version string,
 		return err
 	}
 	err := apply.Each(len(slots), func(i int) error {
-		slot := workload.Slot{Number: slots[i], Version: version, Config: seen.config}
+		slot := workload.Slot{Number: slots[i], Version: version, Config: seen.config, QueuedAt: seen.queuedAt(version)}
 		return r.start(ctx, seen.app, seen.app, slot, plan.LaunchReason)
 	})
 	return errors.Join(err, waits)
+}
+
+// queuedAt is from when the place of the App's tasks in the line for a quota
+// counts: one that replaces another has the place that it had.
+func (o *observed) queuedAt(version string) string {
+	if len(o.quotas) == 0 {
+		return ""
+	}
+	return cmp.Or(o.app.Status.VersionInfo.LastScalingAt, version)
 }
 
 // start launches a task of what the App is, or was.

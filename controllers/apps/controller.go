@@ -100,6 +100,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.dependents), builder.WithPredicates(progress())).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.namedAlike), builder.WithPredicates(comesOrGoes())).
 		Watches(&v1alpha1.VirtualIP{}, handler.EnqueueRequestsFromMapFunc(r.appsOfVIP), builder.WithPredicates(stalls())).
+		Watches(&v1alpha1.Quota{}, appsTold()).
 		WatchesRawSource(source.Func(r.probing.wakeBy)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus[*v1alpha1.App](mgr.GetClient(), mgr.GetEventRecorder("kdcos-app"), r,

@@ -44,6 +44,8 @@ type observed struct {
 	expires time.Time
 	// spares is how many instances there are to be beyond those asked for.
 	spares int32
+	// quotas are those of its groups. They belong to the cache.
+	quotas []*v1alpha1.Quota
 	// groups are the values that nodes have of what the App is grouped by.
 	groups map[string]string
 	// settings are those of the datacenter.
@@ -87,6 +89,9 @@ func (r *Reconciler) observe(ctx context.Context, app *v1alpha1.App) (*observed,
 		return nil, err
 	}
 	if seen.leaving, err = r.leavingNodes(ctx); err != nil {
+		return nil, err
+	}
+	if seen.quotas, err = index.QuotasOf(ctx, r.Client, app.Namespace, app.Name); err != nil {
 		return nil, err
 	}
 	if seen.app.Spec.RunsPerNode() {

@@ -5,6 +5,7 @@ package apps
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,11 @@ import (
 
 // versionFormat is how Marathon writes times: UTC, with milliseconds.
 const versionFormat = "2006-01-02T15:04:05.000Z"
+
+// mostGated is how many pods of an App wait for a quota at once. The others are a
+// number in its status, and lose no place in line: all count from when the App
+// was scaled last.
+const mostGated = 50
 
 // tasks decides what to do about the pods of the App now.
 func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
@@ -34,6 +40,10 @@ func (o *observed) tasks(backoff rollout.Backoff) rollout.Plan {
 		PerNode:               o.places != nil,
 		Held:                  held != "",
 		Canary:                canary,
+	}
+	if len(o.quotas) > 0 {
+		target.MostGated = mostGated
+		target.Yields = slices.ContainsFunc(o.quotas, func(q *v1alpha1.Quota) bool { return q.Spec.OnBlockedUpdate == v1alpha1.BlockedUpdateReduceCapacity })
 	}
 	seen := make([]rollout.Instance, 0, len(o.pods))
 	for i := range o.pods {
@@ -60,6 +70,7 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 		Current:   o.current(pod),
 		Stable:    stable != nil && pod.Labels[v1alpha1.ConfigLabel] == stable.ConfigHash,
 		Leaving:   o.leaving[pod.Spec.NodeName],
+		Gated:     workload.Gated(pod),
 		Condition: condition,
 		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
 		Overdue:   o.overdue(pod),

@@ -29,19 +29,24 @@ type tally struct {
 	// available are the healthy ones that were once ready.
 	available                       int32
 	failing, unhealthy, unreachable int32
+	// gated are those that wait for a quota.
+	gated int32
 	// why counts, by reason, the words on why instances do not run.
 	why map[string]map[string]int32
 }
 
 // because notes why an instance does not run, in the words of whom it is up to.
-func (t *tally) because(reason, words string) {
+func (t *tally) because(reason, words string) { t.becauseOf(reason, words, 1) }
+
+// becauseOf notes why so many do not run.
+func (t *tally) becauseOf(reason, words string, n int32) {
 	if t.why == nil {
 		t.why = map[string]map[string]int32{}
 	}
 	if t.why[reason] == nil {
 		t.why[reason] = map[string]int32{}
 	}
-	t.why[reason][words]++
+	t.why[reason][words] += n
 }
 
 func (o *observed) tally() tally {
@@ -124,6 +129,11 @@ func colon(why string) string {
 // whyStaging notes what the scheduler or the kubelet says about a pod that does
 // not run; of the scheduler in Marathon's words, too.
 func (t *tally) whyStaging(o *observed, pod *corev1.Pod) {
+	if words := workload.WhyGated(pod, o.quotas); words != "" {
+		t.gated++
+		t.because(v1alpha1.ReasonQuota, words)
+		return
+	}
 	if words := workload.WhyNotPlaced(pod, len(o.app.Spec.Constraints) > 0); words != "" {
 		t.because(v1alpha1.ReasonWaiting, words)
 		return
@@ -175,6 +185,9 @@ func setStatus(app *v1alpha1.App, seen *observed, backoff rollout.Backoff) error
 		}
 		return seen.verdict(s, nil)
 	}
+	if missing := n - t.upToDate - t.stopping; t.gated >= mostGated && missing > 0 {
+		t.becauseOf(v1alpha1.ReasonQuota, fmt.Sprintf("to be put in line after those: %d of an app wait at once", mostGated), missing)
+	}
 	reason, message := t.explain(app, n)
 	return seen.verdict(s, &reconciler.NotReady{Reason: reason, Message: message, Serving: t.serving(app, seen)})
 }
@@ -197,7 +210,10 @@ func (t *tally) explain(app *v1alpha1.App, n int32) (reason, message string) {
 		}
 		words = append(words, most(t.why[problem])...)
 	}
-	if worst != "" {
+	switch {
+	case worst == v1alpha1.ReasonQuota && t.old > 0 && t.stopping == 0:
+		reason = v1alpha1.ReasonBlockedByQuota
+	case worst != "":
 		reason = worst
 	}
 	return reason, strings.Join(words, "; ")
@@ -206,7 +222,7 @@ func (t *tally) explain(app *v1alpha1.App, n int32) (reason, message string) {
 // problems are the reasons why instances do not run, the worst first. The last
 // is none: what only needs its time.
 var problems = []string{
-	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonNotStarting, v1alpha1.ReasonWaiting, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy, "",
+	v1alpha1.ReasonBackOff, v1alpha1.ReasonImagePull, v1alpha1.ReasonNotStarting, v1alpha1.ReasonWaiting, v1alpha1.ReasonQuota, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnhealthy, "",
 }
 
 // most says what is said most, and how often; a few of many things are enough.

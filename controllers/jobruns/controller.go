@@ -10,11 +10,13 @@ package jobruns
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -34,7 +36,7 @@ import (
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
-// +kubebuilder:rbac:groups=kdcos.io,resources=jobs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kdcos.io,resources=jobs;quotas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kdcos.io,resources=jobruns,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=jobruns/status,verbs=patch
 // +kubebuilder:rbac:groups=kdcos.io,resources=jobruns/finalizers,verbs=update
@@ -74,6 +76,7 @@ func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int)
 		Owns(&batchv1.Job{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.runOf)).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.runsOn), builder.WithPredicates(reachability())).
+		Watches(&v1alpha1.Quota{}, handler.Funcs{UpdateFunc: r.told}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(reconciler.WithStatus(mgr.GetClient(), mgr.GetEventRecorder("kdcos-jobrun"), reconcile.ObjectReconciler[*v1alpha1.JobRun](r),
 			reconciler.WithFinalizer[*v1alpha1.JobRun](v1alpha1.HistoryFinalizer)))
@@ -151,6 +154,29 @@ func (r *Reconciler) runOf(ctx context.Context, pod client.Object) []reconcile.R
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: run.Name}}}
+}
+
+// told wakes the runs of pods of which a quota says something new.
+func (r *Reconciler) told(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	before, was := e.ObjectOld.(*v1alpha1.Quota)
+	after, is := e.ObjectNew.(*v1alpha1.Quota)
+	if !was || !is {
+		return
+	}
+	namespace, _, _ := strings.Cut(after.Name, ".")
+	for _, w := range workload.Told(before, after) {
+		name, made := strings.CutPrefix(w.Owner, "Job/")
+		if !made {
+			continue
+		}
+		var job batchv1.Job
+		if err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &job); err != nil {
+			continue // it is none of ours
+		}
+		if run := metav1.GetControllerOfNoCopy(&job); run != nil && run.Kind == "JobRun" {
+			queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: run.Name}})
+		}
+	}
 }
 
 // runsOn are the runs with a pod on a node.

@@ -36,6 +36,9 @@ type observed struct {
 	unfinished []*batchv1.Job
 	// old are those of attempts that are over, but for the last few.
 	old []*batchv1.Job
+	// quotas are those of the groups of the Job, where the pod waits for one. They
+	// belong to the cache.
+	quotas []*v1alpha1.Quota
 	// lost says that the node of the pod does not answer.
 	lost     bool
 	settings workload.Settings
@@ -67,6 +70,12 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.JobRun) (*observ
 			seen.unfinished = append(seen.unfinished, job)
 		case err == nil && number < int(run.Status.AttemptCount)-kept && job.DeletionTimestamp == nil:
 			seen.old = append(seen.old, job)
+		}
+	}
+	if seen.pod != nil && workload.Gated(seen.pod) {
+		var err error
+		if seen.quotas, err = index.QuotasOf(ctx, r.Client, run.Namespace, run.Spec.JobName); err != nil {
+			return nil, err
 		}
 	}
 	if seen.pod != nil && seen.pod.Spec.NodeName != "" {

@@ -148,6 +148,9 @@ func (o *observed) stateOf(a *v1alpha1.Attempt) (v1alpha1.TaskState, string) {
 	case task != nil && (task.State.Running != nil || task.State.Terminated != nil):
 		return v1alpha1.TaskRunning, "" // one that has ended is told of when its pod has
 	case a.PlacedAt.IsZero():
+		if words := workload.WhyGated(o.pod, o.quotas); words != "" {
+			return v1alpha1.TaskCreated, words
+		}
 		if gates := o.pod.Spec.SchedulingGates; len(gates) > 0 {
 			return v1alpha1.TaskCreated, "held back by the scheduling gate " + gates[0].Name
 		}
@@ -233,7 +236,11 @@ func (o *observed) goOn(s *step, a *v1alpha1.Attempt) {
 		if a.Number > 1 {
 			s.status.State = v1alpha1.RunStarting
 		}
-		s.state = &reconciler.NotReady{Reason: v1alpha1.ReasonWaiting, Message: orElse(a.Message, waitsForNode)}
+		reason := v1alpha1.ReasonWaiting
+		if o.pod != nil && workload.Gated(o.pod) {
+			reason = v1alpha1.ReasonQuota
+		}
+		s.state = &reconciler.NotReady{Reason: reason, Message: orElse(a.Message, waitsForNode)}
 	case o.now.Sub(a.PlacedAt.Time) < moment && !o.told():
 		// It is about to run, and that is what will be told.
 		s.status, s.state = *o.run.Status.DeepCopy(), o.asBefore()

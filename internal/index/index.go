@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -40,6 +41,7 @@ const (
 	vipLabel      = "virtualIPLabel"
 	dnsLabel      = "dnsLabel"
 	jobName       = "spec.jobName"
+	namespaceOf   = "metadata.namespaceOf"
 )
 
 // Register adds the indexes to the cache. The ids of Apps are those of a mapping.
@@ -59,6 +61,7 @@ func Register(ctx context.Context, indexer client.FieldIndexer, ids pathid.Mappi
 		{&batchv1.Job{}, controllerUID, controllerOf},
 		{&batchv1.Job{}, jobName, jobLabelOf},
 		{&v1alpha1.JobRun{}, jobName, jobNameOf},
+		{&v1alpha1.Quota{}, namespaceOf, governed},
 		{&v1alpha1.Job{}, dependency, dependenciesOf},
 		{&v1alpha1.Job{}, matches, matchesOf},
 		{&v1alpha1.App{}, perNode, runsPerNode},
@@ -85,6 +88,27 @@ func controllerOf(obj client.Object) []string {
 		return []string{string(owner.UID)}
 	}
 	return nil
+}
+
+func governed(obj client.Object) []string {
+	namespace, _, _ := strings.Cut(obj.GetName(), ".")
+	return []string{namespace}
+}
+
+// QuotasOf are the Quotas that what is of an App or a Job of the namespace and name
+// is charged to. They belong to the cache: nobody changes them.
+func QuotasOf(ctx context.Context, c client.Reader, namespace, name string) ([]*v1alpha1.Quota, error) {
+	var list v1alpha1.QuotaList
+	if err := c.List(ctx, &list, client.MatchingFields{namespaceOf: namespace}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list quotas: %w", err)
+	}
+	var all []*v1alpha1.Quota
+	for i := range list.Items {
+		if list.Items[i].Governs(namespace, name) {
+			all = append(all, &list.Items[i])
+		}
+	}
+	return all, nil
 }
 
 func isUncontrolled(obj client.Object) []string {

@@ -45,6 +45,22 @@ func (t Target) spares(c *census) int {
 	return 0
 }
 
+// inLine are the launches of so many that may wait for a quota now.
+func (t Target) inLine(seen []Instance, launch, restore int) (launches, restores int) {
+	if t.MostGated == 0 {
+		return launch, restore
+	}
+	room := t.MostGated
+	for _, i := range seen {
+		if i.Gated && i.Condition == Staging {
+			room--
+		}
+	}
+	room = max(room, 0)
+	launches = min(launch, room)
+	return launches, min(restore, room-launches)
+}
+
 // unhealthyFirst sorts instances, those to give up first: the unhealthy, then as in killOrder.
 func (t Target) unhealthyFirst(instances []Instance) []Instance {
 	return slices.SortedStableFunc(slices.Values(instances), func(a, b Instance) int {
@@ -55,11 +71,14 @@ func (t Target) unhealthyFirst(instances []Instance) []Instance {
 	})
 }
 
-// killOrder sorts instances, those to give up first: the less far, those whose
-// node is being emptied, then by killSelection. Health plays no part, as in Marathon.
+// killOrder sorts instances, those to give up first: the less far, those that wait
+// for a quota, those whose node is being emptied, then by killSelection. Health plays no part, as in Marathon.
 func (t Target) killOrder(a, b Instance) int {
 	if a.Condition != b.Condition {
 		return cmp.Compare(a.Condition, b.Condition)
+	}
+	if a.Gated != b.Gated {
+		return less(a.Gated)
 	}
 	if a.Leaving != b.Leaving {
 		return less(a.Leaving)
@@ -180,6 +199,17 @@ func (c *census) all() int {
 // settled says that nothing is under way that would change the counts.
 func (c *census) settled() bool {
 	return c.oldStopping == 0 && c.currentStopping == 0 && c.currentHealthy == len(c.current) && len(c.old) > 0
+}
+
+// blocked says that an upgrade goes on as soon as a quota has room, and not before.
+func (c *census) blocked() bool {
+	gated := 0
+	for _, i := range c.current {
+		if i.Gated {
+			gated++
+		}
+	}
+	return gated > 0 && gated+c.currentHealthy == len(c.current) && c.currentStopping+c.oldStopping == 0
 }
 
 // freeSlots returns n slots that no instance of a configuration holds, be it on

@@ -52,6 +52,8 @@ type Instance struct {
 	Stable bool
 	// Leaving says that its node is being emptied.
 	Leaving bool
+	// Gated says that it waits for a quota, and uses nothing.
+	Gated bool
 	// Condition is how far it has come.
 	Condition Condition
 	// Healthy says that it runs and passes its health checks, if there are any.
@@ -85,6 +87,12 @@ type Target struct {
 	Groups int
 	// PerNode says that each instance has a node of its own, and no other is for it.
 	PerNode bool
+	// MostGated is how many instances may wait for a quota at once; 0 is any
+	// number. The others are not launched before.
+	MostGated int
+	// Yields says that an upgrade which waits for a quota stops an old instance
+	// more than MinimumHealthCapacity allows, to make room.
+	Yields bool
 	// Held says that an upgrade waits once there are Canary instances of the
 	// current configuration. The others stay, and are restored if they end.
 	Held   bool
@@ -149,6 +157,7 @@ func Next(t Target, seen []Instance, now, nextLaunch time.Time) Plan {
 		p.wait(nextLaunch.Sub(now))
 		launch, restore = 0, 0
 	}
+	launch, restore = t.inLine(seen, launch, restore)
 	p.Launch = t.freeSlots(seen, func(i Instance) bool { return i.Current }, c.current, launch)
 	seen = slices.Clip(seen)
 	for _, slot := range p.Launch {
@@ -184,6 +193,9 @@ func (p *Plan) upgrade(t Target, c *census) int {
 	if launch <= 0 && len(p.Kill) == 0 && c.settled() && !victims[0].Healthy {
 		// No room, nothing under way, and an old instance that serves nobody:
 		// Marathon would wait for ever for it to die.
+		p.killAll(victims[:1], Upgrade)
+	}
+	if t.Yields && len(p.Kill) == 0 && len(victims) > 0 && c.blocked() {
 		p.killAll(victims[:1], Upgrade)
 	}
 	return launch

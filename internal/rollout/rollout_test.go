@@ -53,6 +53,11 @@ func TestStories(t *testing.T) {
 		{"canary-old-dies", "an old one ends while the canary waits: it is restored", newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1).at(5, end("a1"))},
 		{"canary-scaled", "scaling while the canary waits is scaling of the old", newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1).at(5, scale(5)).at(9, scale(2))},
 		{"canary-broken", "the canary crashes: the old ones stay", crashing(newWorld(strategy(3, 1, 1)).running(3).upgrade().hold(1), "b")},
+		{"quota", "a quota of three: two wait at a time, and get in when it grows", newWorld(strategy(6, 1, 1)).limit(3, 2).at(6, func(w *world) { w.quota = 6 })},
+		{"quota-scale-down", "those that wait go first", newWorld(strategy(5, 1, 1)).limit(3, 10).at(4, scale(3))},
+		{"quota-upgrade-blocked", "an upgrade at the limit waits, until there is more", newWorld(strategy(3, 1, 1)).running(3).limit(3, 10).upgrade().at(6, func(w *world) { w.quota = 4 })},
+		{"quota-upgrade-0.5-0", "an upgrade at the limit that may leave a gap", newWorld(strategy(4, 0.5, 0)).running(4).limit(4, 10).upgrade()},
+		{"quota-upgrade-yields", "an upgrade at the limit that makes room for itself", yielding(newWorld(strategy(3, 1, 1)).running(3).limit(3, 10).upgrade())},
 		{"crash", "a task that ends at once is relaunched, later and later", crashing(newWorld(strategy(1, 1, 1)), "a")},
 	}
 	for _, s := range stories {
@@ -76,6 +81,11 @@ func TestStories(t *testing.T) {
 }
 
 func lose(node int) func(*world) { return func(w *world) { w.loseNode(node) } }
+
+func yielding(w *world) *world {
+	w.target.Yields = true
+	return w
+}
 
 func promote(w *world) { w.target.Held = false }
 

@@ -30,6 +30,8 @@ type world struct {
 	// seconds their tasks keep their places.
 	lost     map[int]time.Time
 	patience int
+	// quota is how many tasks there may be, 0 for any number. Others wait for it.
+	quota int
 	// events happen at their second of a story.
 	events map[int]func(*world)
 }
@@ -45,6 +47,8 @@ type task struct {
 	age       int
 	started   time.Time
 	failedAt  time.Time
+	// gated says that it waits for the quota.
+	gated bool
 	// told says that it is to stop as soon as its node answers.
 	told bool
 }
@@ -86,7 +90,7 @@ func (w *world) instances() []Instance {
 	for _, t := range w.tasks {
 		seen = append(seen, Instance{
 			Name: t.name(), Slot: t.slot, Current: t.config == w.config, Stable: t.config == w.stable,
-			Condition: t.condition, Healthy: t.healthy, Started: t.started, Group: strconv.Itoa(t.node()),
+			Condition: t.condition, Healthy: t.healthy, Gated: t.gated, Started: t.started, Group: strconv.Itoa(t.node()),
 		})
 	}
 	return seen
@@ -118,7 +122,7 @@ func (w *world) act(p Plan) {
 	}
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.told && t.condition == Lost })
 	for _, slot := range p.Launch {
-		w.tasks = append(w.tasks, &task{config: w.config, slot: slot, condition: Staging, started: w.now})
+		w.tasks = append(w.tasks, &task{config: w.config, slot: slot, condition: Staging, started: w.now, gated: w.quota > 0})
 	}
 	for _, slot := range p.Restore {
 		w.tasks = append(w.tasks, &task{config: w.stable, slot: slot, condition: Staging, started: w.now})
@@ -144,10 +148,27 @@ func (w *world) healNode(n int) {
 	}
 }
 
+// letIn lets those in that the quota has room for.
+func (w *world) letIn() {
+	room := w.quota
+	for _, t := range w.tasks {
+		if !t.gated {
+			room--
+		}
+	}
+	for _, t := range w.tasks {
+		if t.gated && room > 0 {
+			t.gated = false
+			room--
+		}
+	}
+}
+
 // tick lets a second pass.
 func (w *world) tick() {
 	w.now = w.now.Add(time.Second)
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.condition == Stopping })
+	w.letIn()
 	for _, t := range w.tasks {
 		t.age++
 		if since, is := w.lost[t.node()]; is && t.condition != Stopping {
@@ -158,6 +179,7 @@ func (w *world) tick() {
 			continue
 		}
 		switch {
+		case t.gated:
 		case t.condition == Staging && w.crash != nil && w.crash(t.config):
 			t.condition, t.failedAt = Failing, w.now
 		case t.condition == Staging:
@@ -201,6 +223,12 @@ func (w *world) current() int {
 	return n
 }
 
+// limit gives the app a quota of so many tasks, of which as many as that may wait.
+func (w *world) limit(quota, waiting int) *world {
+	w.quota, w.target.MostGated = quota, waiting
+	return w
+}
+
 // hold lets an upgrade wait at so many tasks of the new configuration.
 func (w *world) hold(canary int) *world {
 	w.target.Held, w.target.Canary = true, canary
@@ -227,7 +255,11 @@ func (w *world) tell(title string, seconds int) string {
 	minHealthy, maxCapacity := w.target.capacity()
 	fmt.Fprintf(&b, "# %d instances, {minimumHealthCapacity: %g, maximumOverCapacity: %g}: at least %d healthy, at most %d at once\n",
 		w.target.Instances, w.target.MinimumHealthCapacity, w.target.MaximumOverCapacity, minHealthy, maxCapacity)
-	fmt.Fprintf(&b, "# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost\n\n")
+	fmt.Fprintf(&b, "# s staging, r running, H healthy, f failing, x stopping, u unreachable, l lost\n")
+	if w.quota > 0 {
+		fmt.Fprintf(&b, "# q waits for a quota of %d tasks\n", w.quota)
+	}
+	fmt.Fprintln(&b)
 	last := slices.Max(append(slices.Collect(maps.Keys(w.events)), 0))
 	for second := range seconds {
 		if event := w.events[second]; event != nil {
@@ -255,6 +287,9 @@ func (w *world) picture() string {
 		letter := map[Condition]string{Staging: "s", Running: "r", Failing: "f", Stopping: "x", Lost: "l", Ended: "e", Unreachable: "u"}[t.condition]
 		if t.healthy {
 			letter = "H"
+		}
+		if t.gated {
+			letter = "q"
 		}
 		groups[t.config] += letter
 	}

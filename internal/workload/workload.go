@@ -39,6 +39,9 @@ type Slot struct {
 	Number int
 	// Version of the App it is launched under, as in status.version.
 	Version string
+	// QueuedAt is the time, in RFC 3339, from which its place in the line for a quota
+	// counts; "" where there is none.
+	QueuedAt string
 	// Config names the configuration; "" is what Config says. One that was
 	// changed in place, or is back from a record, keeps its name.
 	Config string
@@ -67,6 +70,9 @@ func Pod(app *v1alpha1.App, settings Settings, slot Slot) (*corev1ac.PodApplyCon
 	}
 	if annotations[v1alpha1.DiscoveryAnnotation], err = discovery(id, made.tasks); err != nil {
 		return nil, err
+	}
+	if slot.QueuedAt != "" {
+		annotations[v1alpha1.QuotaQueuedAtAnnotation] = slot.QueuedAt
 	}
 	labels := Labels(app)
 	labels[v1alpha1.ConfigLabel] = config
