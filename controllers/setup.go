@@ -27,9 +27,11 @@ import (
 	"github.com/kdcos/kdcos/controllers/jobruns"
 	"github.com/kdcos/kdcos/controllers/jobs"
 	"github.com/kdcos/kdcos/controllers/nodepools"
+	"github.com/kdcos/kdcos/controllers/quotas"
 	"github.com/kdcos/kdcos/controllers/virtualips"
 	"github.com/kdcos/kdcos/internal/index"
 	"github.com/kdcos/kdcos/internal/pathid"
+	"github.com/kdcos/kdcos/internal/podcache"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -171,6 +173,13 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := jobruns.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
 		return fmt.Errorf("set up the JobRun controller: %w", err)
+	}
+	pods, err := podcache.New(mgr)
+	if err != nil {
+		return err
+	}
+	if err := quotas.SetupWithManager(mgr, pods, options.Workload); err != nil {
+		return fmt.Errorf("set up the Quota controller: %w", err)
 	}
 	return nil
 }

@@ -33,6 +33,18 @@ const (
 	ConditionScheduleExhausted = "ScheduleExhausted"
 )
 
+// Conditions of Quotas. They are there only while they are true.
+const (
+	// ConditionQuotaExceeded says that more is used than a limit allows, as when
+	// it was lowered. Nothing is stopped.
+	ConditionQuotaExceeded = "QuotaExceeded"
+	// ConditionQuotaUnsatisfiable says that pods wait which alone need more than a
+	// limit.
+	ConditionQuotaUnsatisfiable = "QuotaUnsatisfiable"
+	// ConditionQuotaBypassed says that pods run which were not let in.
+	ConditionQuotaBypassed = "QuotaBypassed"
+)
+
 // Conditions that the manager writes on pods: the results of the checks it
 // makes. They change when the outcome does.
 const (
@@ -149,6 +161,18 @@ const (
 	ReasonUnknownDependencies = "UnknownDependencies"
 	// ReasonUnknownJob: the Job that the run is of is not there.
 	ReasonUnknownJob = "UnknownJob"
+	// ReasonEnforced: the Quota holds.
+	ReasonEnforced = "Enforced"
+	// ReasonCounting: not all pods are known yet, and none is let in.
+	ReasonCounting = "Counting"
+	// ReasonReleasing: the Quota was deleted, and what waited for it is let in.
+	ReasonReleasing = "Releasing"
+	// ReasonOverLimit: more is used than a limit of the Quota.
+	ReasonOverLimit = "OverLimit"
+	// ReasonMoreThanLimit: a pod alone needs more than a limit of the Quota.
+	ReasonMoreThanLimit = "MoreThanLimit"
+	// ReasonNotGated: pods run that did not wait for the Quota.
+	ReasonNotGated = "NotGated"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )

@@ -85,6 +85,8 @@ const (
 	// place in the line for a Quota counts, where that is not when the pod was made:
 	// an instance that is started anew keeps its place.
 	QuotaQueuedAtAnnotation = "kdcos.io/quotaQueuedAt"
+	// QuotaFinalizer keeps a Quota that is deleted until nothing waits for it.
+	QuotaFinalizer = "kdcos.io/quota"
 	// ForceAnnotation on a Quota, where it is "true", allows limits below what is
 	// used, as force did in UPDATE_QUOTA.
 	ForceAnnotation = "kdcos.io/force"

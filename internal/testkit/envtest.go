@@ -33,6 +33,9 @@ import (
 	"github.com/kdcos/kdcos/controllers"
 )
 
+// managerName is the user that the manager is here.
+const managerName = "kdcos-manager"
+
 // ControlPlane is an API server with our kinds and our policies, where the
 // manager's role is the generated one: a missing RBAC marker is a red test.
 type ControlPlane struct {
@@ -74,7 +77,7 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 	if plane.Client, err = client.NewWithWatch(admin, client.Options{Scheme: scheme}); err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
-	user, err := environment.AddUser(envtest.User{Name: "kdcos-manager"}, &rest.Config{})
+	user, err := environment.AddUser(envtest.User{Name: managerName}, &rest.Config{})
 	if err != nil {
 		return nil, fmt.Errorf("add user: %w", err)
 	}
@@ -93,23 +96,13 @@ func Start(ctx context.Context) (*ControlPlane, error) {
 			return plane, err
 		}
 	}
-	return plane, nil
+	return plane, plane.guardQuotas(ctx)
 }
 
 // guard installs a policy, and waits until what it forbids is refused.
 func (p *ControlPlane) guard(ctx context.Context, file string, refused client.Object) error {
-	raw, err := os.ReadFile(file)
-	if err != nil {
+	if err := p.install(ctx, file); err != nil {
 		return err
-	}
-	for document := range strings.SplitSeq(string(raw), "\n---\n") {
-		obj := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(document), &obj.Object); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		if err := p.Client.Create(ctx, obj); err != nil {
-			return fmt.Errorf("install policy: %w", err)
-		}
 	}
 	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		probe, _ := refused.DeepCopyObject().(client.Object)
@@ -119,6 +112,25 @@ func (p *ControlPlane) guard(ctx context.Context, file string, refused client.Ob
 		}
 		return false, err
 	})
+}
+
+// install makes the objects of a file. The manager is ours.
+func (p *ControlPlane) install(ctx context.Context, file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(string(raw), "system:serviceaccount:kdcos-system:kdcos", managerName)
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		obj := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &obj.Object); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := p.Client.Create(ctx, obj); err != nil {
+			return fmt.Errorf("install policy: %w", err)
+		}
+	}
+	return nil
 }
 
 // grant gives the manager the role of a file, and nothing else.
@@ -134,7 +146,7 @@ func (p *ControlPlane) grant(ctx context.Context, file string) error {
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "kdcos-manager"}},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: managerName}},
 	}
 	for _, obj := range []client.Object{role, binding} {
 		if err := p.Client.Create(ctx, obj); err != nil {
