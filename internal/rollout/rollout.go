@@ -52,6 +52,9 @@ type Instance struct {
 	Stable bool
 	// Leaving says that its node is being emptied.
 	Leaving bool
+	// Draining says that it is by maintenance, which waits for the successor even
+	// of a single instance.
+	Draining bool
 	// Condition is how far it has come.
 	Condition Condition
 	// Healthy says that it runs and passes its health checks, if there are any.

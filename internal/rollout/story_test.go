@@ -47,6 +47,8 @@ type task struct {
 	failedAt  time.Time
 	// told says that it is to stop as soon as its node answers.
 	told bool
+	// draining says that its node is being emptied.
+	draining bool
 }
 
 func (t *task) node() int { return t.slot % nodes }
@@ -86,6 +88,7 @@ func (w *world) instances() []Instance {
 	for _, t := range w.tasks {
 		seen = append(seen, Instance{
 			Name: t.name(), Slot: t.slot, Current: t.config == w.config, Stable: t.config == w.stable,
+			Leaving: t.draining, Draining: t.draining,
 			Condition: t.condition, Healthy: t.healthy, Started: t.started, Group: strconv.Itoa(t.node()),
 		})
 	}
@@ -142,6 +145,28 @@ func (w *world) healNode(n int) {
 			t.condition, t.age = Running, 0
 		}
 	}
+}
+
+// drain lets a node be emptied: no new task goes there.
+func (w *world) drain(n int) {
+	for _, t := range w.tasks {
+		t.draining = t.draining || t.node() == n
+	}
+}
+
+// evict takes a task off a node that is being emptied, if its budget allows it.
+func (w *world) evict() string {
+	minHealthy, _ := w.target.capacity()
+	if w.target.Resident {
+		minHealthy = min(minHealthy, w.target.Instances-1)
+	}
+	for _, t := range w.tasks {
+		if t.draining && t.condition == Running && (!t.healthy || w.healthy() > minHealthy) {
+			t.condition, t.healthy = Stopping, false
+			return "evicted: " + t.name()
+		}
+	}
+	return ""
 }
 
 // tick lets a second pass.
@@ -236,6 +261,9 @@ func (w *world) tell(title string, seconds int) string {
 		p := w.plan()
 		fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), describe(p, w.config, w.stable))
 		w.act(p)
+		if evicted := w.evict(); evicted != "" {
+			fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), evicted)
+		}
 		if w.done() && (second > last || len(w.events) == 0) {
 			break
 		}
