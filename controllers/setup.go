@@ -26,10 +26,12 @@ import (
 	"github.com/kdcos/kdcos/controllers/apps"
 	"github.com/kdcos/kdcos/controllers/jobruns"
 	"github.com/kdcos/kdcos/controllers/jobs"
+	"github.com/kdcos/kdcos/controllers/nodemaintenances"
 	"github.com/kdcos/kdcos/controllers/nodepools"
 	"github.com/kdcos/kdcos/controllers/virtualips"
 	"github.com/kdcos/kdcos/internal/index"
 	"github.com/kdcos/kdcos/internal/pathid"
+	"github.com/kdcos/kdcos/internal/podcache"
 	"github.com/kdcos/kdcos/internal/workload"
 )
 
@@ -135,8 +137,10 @@ func trimNode(obj any) (any, error) {
 		node.ManagedFields, node.Annotations = nil, nil
 		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable, PodCIDRs: node.Spec.PodCIDRs}
 		node.Status = corev1.NodeStatus{
-			Addresses:   node.Status.Addresses,
-			Allocatable: node.Status.Allocatable,
+			Addresses:       node.Status.Addresses,
+			Allocatable:     node.Status.Allocatable,
+			NodeInfo:        corev1.NodeSystemInfo{SystemUUID: node.Status.NodeInfo.SystemUUID},
+			VolumesAttached: node.Status.VolumesAttached,
 			Conditions: slices.DeleteFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 				return c.Type != corev1.NodeReady
 			}),
@@ -171,6 +175,13 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := jobruns.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
 		return fmt.Errorf("set up the JobRun controller: %w", err)
+	}
+	pods, err := podcache.New(mgr)
+	if err != nil {
+		return err
+	}
+	if err := nodemaintenances.SetupWithManager(mgr, pods); err != nil {
+		return fmt.Errorf("set up the NodeMaintenance controller: %w", err)
 	}
 	return nil
 }
