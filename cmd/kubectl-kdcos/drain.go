@@ -78,7 +78,7 @@ type draining struct {
 	forceAfter   time.Duration
 	force        bool
 	reason       string
-	done         string
+	doing, done  string
 	wait         waiting
 	dryRun       cmdutil.DryRunStrategy
 }
@@ -135,9 +135,11 @@ func (d *draining) spec() (map[string]any, error) {
 	if d.decommission {
 		d.action = v1alpha1.MaintenanceGone
 	}
-	d.done = map[v1alpha1.MaintenanceAction]string{
-		v1alpha1.MaintenanceDeactivate: "deactivated", v1alpha1.MaintenanceDrain: "drained", v1alpha1.MaintenanceGone: "decommissioned",
+	words := map[v1alpha1.MaintenanceAction][]string{
+		v1alpha1.MaintenanceDeactivate: {"deactivating", "deactivated"}, v1alpha1.MaintenanceDrain: {"draining", "drained"},
+		v1alpha1.MaintenanceGone: {"decommissioning", "decommissioned"},
 	}[d.action]
+	d.doing, d.done = words[0], words[1]
 	spec := map[string]any{"action": string(d.action)}
 	if d.reason != "" {
 		spec["reason"] = d.reason
@@ -187,7 +189,7 @@ func (d *draining) run(ctx context.Context, args []string) error {
 			failed = true
 			continue
 		}
-		fmt.Fprintf(d.Out, "node/%s to be %s%s\n", m.Name, d.done, dryRunSuffix(d.dryRun))
+		fmt.Fprintf(d.Out, "node/%s %s%s\n", m.Name, d.doing, dryRunSuffix(d.dryRun))
 		goals = append(goals, &goal{kind: maintenanceKind.Kind, key: types.NamespacedName{Name: m.Name}, generation: m.Generation, done: d.done})
 	}
 	waited := !d.wait.enabled || d.dryRun != cmdutil.DryRunNone || d.await(ctx, c, d.wait, newOutput(""), goals)
