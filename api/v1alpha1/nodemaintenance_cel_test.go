@@ -43,7 +43,7 @@ var nodeMaintenanceRules = []ruleCase{
 }
 
 func nodeMaintenanceOf(spec string) string {
-	return strings.Replace(appOf(spec), "kind: App", "kind: NodeMaintenance", 1)
+	return strings.NewReplacer("kind: App", "kind: NodeMaintenance", ", namespace: default", "").Replace(appOf(spec))
 }
 
 func TestNodeMaintenanceRules(t *testing.T) {
