@@ -26,6 +26,7 @@ import (
 	"github.com/kdcos/kdcos/controllers/apps"
 	"github.com/kdcos/kdcos/controllers/jobruns"
 	"github.com/kdcos/kdcos/controllers/jobs"
+	"github.com/kdcos/kdcos/controllers/nodemaintenances"
 	"github.com/kdcos/kdcos/controllers/nodepools"
 	"github.com/kdcos/kdcos/controllers/quotas"
 	"github.com/kdcos/kdcos/controllers/virtualips"
@@ -137,8 +138,10 @@ func trimNode(obj any) (any, error) {
 		node.ManagedFields, node.Annotations = nil, nil
 		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable, PodCIDRs: node.Spec.PodCIDRs}
 		node.Status = corev1.NodeStatus{
-			Addresses:   node.Status.Addresses,
-			Allocatable: node.Status.Allocatable,
+			Addresses:       node.Status.Addresses,
+			Allocatable:     node.Status.Allocatable,
+			NodeInfo:        corev1.NodeSystemInfo{SystemUUID: node.Status.NodeInfo.SystemUUID},
+			VolumesAttached: node.Status.VolumesAttached,
 			Conditions: slices.DeleteFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 				return c.Type != corev1.NodeReady
 			}),
@@ -180,6 +183,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := quotas.SetupWithManager(mgr, pods, options.Workload); err != nil {
 		return fmt.Errorf("set up the Quota controller: %w", err)
+	}
+	if err := nodemaintenances.SetupWithManager(mgr, pods); err != nil {
+		return fmt.Errorf("set up the NodeMaintenance controller: %w", err)
 	}
 	return nil
 }

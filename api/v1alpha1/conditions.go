@@ -230,3 +230,21 @@ func (v *VirtualIP) SetConditions(conditions []metav1.Condition) { v.Status.Cond
 
 // SetObservedGeneration says which generation of the spec the status speaks of.
 func (v *VirtualIP) SetObservedGeneration(generation int64) { v.Status.ObservedGeneration = generation }
+
+// Reasons of a NodeMaintenance's conditions, beside Scheduled and Waiting.
+const (
+	// ReasonDeactivated: the node takes no new work.
+	ReasonDeactivated = "Deactivated"
+	// ReasonDraining: pods are being taken off the node.
+	ReasonDraining = "Draining"
+	// ReasonDrainTimeout: that takes longer than it may, and goes on.
+	ReasonDrainTimeout = "DrainTimeout"
+	// ReasonDrained: nothing runs on the node any more, but what belongs to it.
+	ReasonDrained = "Drained"
+	// ReasonGone: the node was given up.
+	ReasonGone = "Gone"
+	// ReasonWindowOver: the window has passed, and the node is used again.
+	ReasonWindowOver = "WindowOver"
+	// ReasonUnknownNode: there is no node of the name.
+	ReasonUnknownNode = "UnknownNode"
+)

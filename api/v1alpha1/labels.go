@@ -76,6 +76,15 @@ const (
 	// NodePoolLabel carries, on a node, the name of the NodePool it belongs to.
 	// Only the manager sets it.
 	NodePoolLabel = "kdcos.node-restriction.kubernetes.io/pool"
+	// MaintenanceTaint, of the effect PreferNoSchedule, tells of a node how far its
+	// NodeMaintenance is: its value is a MaintenanceState. What keeps pods away is
+	// that the node is unschedulable.
+	MaintenanceTaint = "kdcos.io/maintenance"
+	// GoneTaint, of the effect NoExecute, keeps everything off a node that was given
+	// up and registers again.
+	GoneTaint = "kdcos.io/gone"
+	// MaintenanceFinalizer keeps a NodeMaintenance until its node is put to use again.
+	MaintenanceFinalizer = "kdcos.io/maintenance"
 	// QuotaGate is the scheduling gate of a pod that waits for a Quota. Only the
 	// manager removes it.
 	QuotaGate = "kdcos.io/quota"

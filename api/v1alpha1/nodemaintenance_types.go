@@ -59,7 +59,7 @@ type NodeMaintenanceSpec struct {
 }
 
 // MaintenanceState is how far it is.
-// +kubebuilder:validation:Enum=Scheduled;Waiting;Deactivated;Draining;Drained;Gone
+// +kubebuilder:validation:Enum=Scheduled;Waiting;Deactivated;Draining;Drained;Gone;Over
 type MaintenanceState string
 
 // How far maintenance of a node is. DRAINING and DRAINED are what Mesos called them.
@@ -76,6 +76,8 @@ const (
 	MaintenanceDrained MaintenanceState = "Drained"
 	// MaintenanceGoneState: the node was given up.
 	MaintenanceGoneState MaintenanceState = "Gone"
+	// MaintenanceOver: its window has passed, and the node is used again.
+	MaintenanceOver MaintenanceState = "Over"
 )
 
 // RemainingPod is a pod that is still on the node.
@@ -110,7 +112,7 @@ type NodeMaintenanceStatus struct {
 	// +optional
 	State MaintenanceState `json:"state,omitempty"`
 	// systemUUID is that of the machine, by which a node that registers anew is
-	// known again.
+	// known again. It is left out where other nodes have the same.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	SystemUUID string `json:"systemUUID,omitempty"`

@@ -33,6 +33,8 @@ const (
 	fieldManagerResetDelay = "kubectl-kdcos-reset-delay"
 	fieldManagerRun        = "kubectl-kdcos-run"
 	fieldManagerStop       = "kubectl-kdcos-stop"
+
+	fieldManagerMaintenance = "kubectl-kdcos-maintenance"
 )
 
 // applier applies Apps and Jobs by server-side apply.

@@ -69,6 +69,9 @@ func labelled(name, id string) (subject, suffix string) {
 
 // labelledKind is labelled for an App or a Job.
 func labelledKind(kind, name, id string) (subject, suffix string) {
+	if kind == maintenanceKind.Kind {
+		return "node/" + name, ""
+	}
 	if kind != "Job" {
 		return labelled(name, id)
 	}

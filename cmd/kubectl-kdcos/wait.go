@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,6 +46,8 @@ type goal struct {
 	// oldConfig: a restart changes no generation.
 	restart   bool
 	oldConfig string
+	// done is what it is called then; "ready" if empty.
+	done string
 	// told is what was last said about it.
 	told string
 }
@@ -155,7 +158,7 @@ func (w *waiter) over(ctx context.Context, g *goal) bool {
 	case state == reached:
 		if !w.quiet {
 			subject, suffix := labelledKind(g.kind, g.key.Name, g.id)
-			fmt.Fprintf(w.Out, "%s ready%s\n", subject, suffix)
+			fmt.Fprintf(w.Out, "%s %s%s\n", subject, cmp.Or(g.done, "ready"), suffix)
 		}
 		return true
 	}
@@ -180,6 +183,9 @@ func (g *goal) look(ctx context.Context, c *cluster) (outcome, string, error) {
 }
 
 func (g *goal) ask(ctx context.Context, c *cluster) (outcome, string, error) {
+	if g.kind == maintenanceKind.Kind {
+		return g.askMaintenance(ctx, c)
+	}
 	if g.kind != "Job" {
 		app, err := c.app(ctx, g.key)
 		if err != nil {

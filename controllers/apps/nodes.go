@@ -20,6 +20,9 @@ import (
 	"github.com/kdcos/kdcos/internal/index"
 )
 
+// leaving says of a node whether it is being emptied, and whether by maintenance.
+type leaving struct{ is, draining bool }
+
 // unreachableNodes are the nodes that do not answer, and since when.
 func (r *Reconciler) unreachableNodes(ctx context.Context) (map[string]time.Time, error) {
 	var nodes corev1.NodeList
@@ -35,17 +38,17 @@ func (r *Reconciler) unreachableNodes(ctx context.Context) (map[string]time.Time
 	return lost, nil
 }
 
-// leavingNodes are the nodes that are being emptied.
-func (r *Reconciler) leavingNodes(ctx context.Context) (map[string]bool, error) {
+// leavingNodes are the nodes that are being emptied, and whether by maintenance.
+func (r *Reconciler) leavingNodes(ctx context.Context) (map[string]leaving, error) {
 	var nodes corev1.NodeList
 	if err := r.Client.List(ctx, &nodes, index.LeavingNodes(), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list nodes: %w", err)
 	}
-	leaving := make(map[string]bool, len(nodes.Items))
+	all := make(map[string]leaving, len(nodes.Items))
 	for i := range nodes.Items {
-		leaving[nodes.Items[i].Name] = true
+		all[nodes.Items[i].Name] = leaving{is: true, draining: index.Draining(&nodes.Items[i])}
 	}
-	return leaving, nil
+	return all, nil
 }
 
 // nodeValues are the values of a label, by node.
@@ -83,24 +86,21 @@ func (r *Reconciler) appsOn(ctx context.Context, node client.Object) []reconcile
 
 // reachability lets through that a node is lost, or is being emptied, or is back.
 func reachability() predicate.Predicate {
-	lost := func(obj client.Object) (unreachable, leaving bool) {
+	type state struct {
+		unreachable bool
+		leaving
+	}
+	lost := func(obj client.Object) state {
 		node, is := obj.(*corev1.Node)
 		if !is {
-			return false, false
+			return state{}
 		}
-		_, unreachable = index.UnreachableSince(node)
-		return unreachable, index.Leaving(node)
+		_, unreachable := index.UnreachableSince(node)
+		return state{unreachable, leaving{index.Leaving(node), index.Draining(node)}}
 	}
 	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool {
-			unreachable, leaving := lost(e.Object)
-			return unreachable || leaving
-		},
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			unreachable, leaving := lost(e.ObjectOld)
-			unreachableNow, leavingNow := lost(e.ObjectNew)
-			return unreachable != unreachableNow || leaving != leavingNow
-		},
+		CreateFunc: func(e event.CreateEvent) bool { return lost(e.Object) != state{} },
+		UpdateFunc: func(e event.UpdateEvent) bool { return lost(e.ObjectOld) != lost(e.ObjectNew) },
 		DeleteFunc: func(event.DeleteEvent) bool { return true },
 	}
 }

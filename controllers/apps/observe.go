@@ -35,7 +35,7 @@ type observed struct {
 	// unreachable are the nodes that do not answer, and since when.
 	unreachable map[string]time.Time
 	// leaving are the nodes that are being emptied.
-	leaving map[string]bool
+	leaving map[string]leaving
 	// places are the nodes that an App of one task per node may use, and whether
 	// they take new pods; nil for other Apps.
 	places map[string]bool

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/internal/rollout"
@@ -69,7 +70,8 @@ func (o *observed) instance(pod *corev1.Pod) rollout.Instance {
 		Slot:      slotOf(pod),
 		Current:   o.current(pod),
 		Stable:    stable != nil && pod.Labels[v1alpha1.ConfigLabel] == stable.ConfigHash,
-		Leaving:   o.leaving[pod.Spec.NodeName],
+		Leaving:   o.leaving[pod.Spec.NodeName].is,
+		Draining:  o.leaving[pod.Spec.NodeName].draining,
 		Gated:     workload.Gated(pod),
 		Condition: condition,
 		Healthy:   condition == rollout.Running && ready(pod) && workload.ReadyOnce(pod),
@@ -224,6 +226,9 @@ func (o *observed) backoff() (rollout.Backoff, error) {
 			b = rollout.Backoff{Last: earlier(at, o.now)}
 		}
 	}
+	if at := o.drained(); at.After(b.Last) {
+		b = rollout.Backoff{Last: at}
+	}
 	var ends []time.Time
 	for i := range o.pods {
 		if !o.current(&o.pods[i]) || o.pods[i].DeletionTimestamp != nil {
@@ -234,6 +239,23 @@ func (o *observed) backoff() (rollout.Backoff, error) {
 		}
 	}
 	return b.Observe(o.delays(), ends, o.now), nil
+}
+
+// drained is when a task was last stopped that maintenance takes off its node, the
+// zero time if none is. As in Marathon since 1.9, that forgets the launch delay:
+// its successor starts at once.
+func (o *observed) drained() (at time.Time) {
+	for i := range o.pods {
+		pod := &o.pods[i]
+		if pod.DeletionTimestamp == nil || !o.leaving[pod.Spec.NodeName].draining {
+			continue
+		}
+		grace := time.Duration(ptr.Deref(pod.DeletionGracePeriodSeconds, 0)) * time.Second
+		if told := earlier(pod.DeletionTimestamp.Add(-grace), o.now); told.After(at) {
+			at = told
+		}
+	}
+	return at
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -123,3 +123,32 @@ func TestLaunchDelayIsReset(t *testing.T) {
 		}
 	}
 }
+
+// TestDrainForgetsTheDelay: what maintenance takes off a node is no failure, and
+// its successor does not wait for those there were.
+func TestDrainForgetsTheDelay(t *testing.T) {
+	failed := &v1alpha1.LaunchBackoff{Failures: 7, LastFailureTime: metav1.NewTime(noon.Add(-time.Minute))}
+	on := func(p *corev1.Pod) { p.Spec.NodeName = "node" }
+	told := func(p *corev1.Pod) {
+		stopping(noon.Add(29 * time.Second))(p)
+		p.DeletionGracePeriodSeconds = ptr.To[int64](30)
+	}
+	for name, c := range map[string]struct {
+		pod     corev1.Pod
+		leaving leaving
+		want    rollout.Backoff
+	}{
+		"drained":              {pod("new", on, told), leaving{true, true}, rollout.Backoff{Last: noon.Add(-time.Second)}},
+		"emptied by others":    {pod("new", on, told), leaving{is: true}, rollout.Backoff{Failures: 7, Last: noon.Add(-time.Minute)}},
+		"still on the node":    {pod("new", on), leaving{true, true}, rollout.Backoff{Failures: 7, Last: noon.Add(-time.Minute)}},
+		"stopped for no drain": {pod("new", on, told), leaving{}, rollout.Backoff{Failures: 7, Last: noon.Add(-time.Minute)}},
+	} {
+		o := seen(1, c.pod)
+		o.app.Status.ConfigHash, o.app.Status.Backoff = "new", failed
+		o.leaving = map[string]leaving{"node": c.leaving}
+		got, err := o.backoff()
+		if err != nil || got.Failures != c.want.Failures || !got.Last.Equal(c.want.Last) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}

@@ -150,6 +150,13 @@ func Leaving(node *corev1.Node) bool {
 	return node.Spec.Unschedulable || slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return leavingTaints[t.Key] })
 }
 
+// Draining says that a node is being emptied by its NodeMaintenance.
+func Draining(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Key == v1alpha1.MaintenanceTaint && t.Value == string(v1alpha1.MaintenanceDraining)
+	})
+}
+
 // servicePortsOf are the service ports an App wrote down or was given.
 func servicePortsOf(obj client.Object) []string {
 	app, is := obj.(*v1alpha1.App)

@@ -31,14 +31,15 @@ func (t Target) room(c *census) (killNow, maxCapacity int) {
 }
 
 // spares is how many instances there are to be beyond those asked for: where
-// none may be missing, one that leaves with its node needs its successor first.
+// none may be missing, one that leaves with its node needs its successor first. A
+// single one does so where whoever empties the node is known to wait.
 func (t Target) spares(c *census) int {
 	minHealthy, _ := t.capacity()
-	if t.Resident || t.PerNode || t.Instances < 2 || minHealthy < t.Instances {
+	if t.Resident || t.PerNode || t.Instances < 1 || minHealthy < t.Instances {
 		return 0
 	}
 	for _, i := range c.current {
-		if i.Leaving {
+		if i.Draining || i.Leaving && t.Instances > 1 {
 			return 1
 		}
 	}

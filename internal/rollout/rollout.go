@@ -54,6 +54,9 @@ type Instance struct {
 	Leaving bool
 	// Gated says that it waits for a quota, and uses nothing.
 	Gated bool
+	// Draining says that it is by maintenance, which waits for the successor even
+	// of a single instance.
+	Draining bool
 	// Condition is how far it has come.
 	Condition Condition
 	// Healthy says that it runs and passes its health checks, if there are any.

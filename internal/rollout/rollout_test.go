@@ -45,6 +45,9 @@ func TestStories(t *testing.T) {
 		{"node-lost", "a node does not answer: its task keeps its place for a while, then it is replaced", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1))},
 		{"node-returns", "a node returns in time: nothing happens", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1)).at(3, heal(1))},
 		{"node-returns-late", "a node returns after its task was replaced: the youngest of too many goes", newWorld(strategy(3, 1, 1)).running(3).at(1, lose(1)).at(7, heal(1))},
+		{"drain-1-0", "a node with two of four is drained: each has its successor first", newWorld(strategy(4, 1, 0)).running(4).at(1, drain(0))},
+		{"drain-0.5-0", "half may be missing: no successor comes first", newWorld(strategy(4, 0.5, 0)).running(4).at(1, drain(0))},
+		{"drain-single-1-0", "a single instance that may not be missing has its successor first, too", newWorld(strategy(1, 1, 0)).running(1).at(1, drain(0))},
 		{"upgrade-with-lost-node", "a node is lost in the middle of an upgrade", newWorld(strategy(3, 1, 0.34)).running(3).upgrade().at(2, lose(1))},
 		{"canary", "two new ones of five, until somebody says more", newWorld(strategy(5, 1, 1)).running(5).upgrade().hold(2).at(6, func(w *world) { w.hold(4) }).at(12, promote)},
 		{"canary-1-0", "a canary where there is no room above", newWorld(strategy(3, 1, 0)).running(3).upgrade().hold(1)},
@@ -86,6 +89,7 @@ func yielding(w *world) *world {
 	w.target.Yields = true
 	return w
 }
+func drain(node int) func(*world) { return func(w *world) { w.drain(node) } }
 
 func promote(w *world) { w.target.Held = false }
 
@@ -450,6 +454,10 @@ func TestSpares(t *testing.T) {
 	on := func(name string, slot int, leaving bool) Instance {
 		return Instance{Name: name, Slot: slot, Current: true, Condition: Running, Healthy: true, Leaving: leaving}
 	}
+	drained := func(i Instance) Instance {
+		i.Draining = true
+		return i
+	}
 	two := []Instance{on("a", 0, true), on("b", 1, true)}
 	for name, c := range map[string]struct {
 		target Target
@@ -462,6 +470,10 @@ func TestSpares(t *testing.T) {
 		"some may be missing":         {strategy(2, 0.5, 1), two, nil, nil},
 		"one instance has no promise": {strategy(1, 1, 1), two[:1], nil, nil},
 		"the node stays after all":    {strategy(2, 1, 1), []Instance{on("a", 0, false), on("b", 1, false), on("c", 2, false)}, nil, []string{"c"}},
+		"one, and who empties waits":  {strategy(1, 1, 1), []Instance{drained(two[0])}, []int{1}, nil},
+		"its successor is there":      {strategy(1, 1, 1), []Instance{drained(two[0]), on("c", 2, false)}, nil, nil},
+		"drained, may be missing":     {strategy(1, 0, 1), []Instance{drained(two[0])}, nil, nil},
+		"drained, asked for nothing":  {strategy(0, 1, 1), []Instance{drained(two[0])}, nil, []string{"a"}},
 		"fewer asked for":             {strategy(2, 0.5, 1), append(two, on("c", 2, false)), nil, []string{"b"}},
 	} {
 		p := Next(c.target, c.seen, time.Unix(10, 0), time.Time{})
@@ -484,7 +496,7 @@ func FuzzNext(f *testing.F) {
 		}
 		seen := make([]Instance, 0, len(raw))
 		for i, b := range raw {
-			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Stable: b&2 == 2, Leaving: b&4 == 4, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0, Overdue: b&128 != 0, Group: string(rune('a' + i%3))})
+			seen = append(seen, Instance{Name: string(rune('a' + i)), Slot: int(b), Current: b&1 == 1, Stable: b&2 == 2, Leaving: b&4 == 4, Draining: b&12 == 12, Condition: Condition(b>>1) % (Running + 1), Healthy: b&64 != 0, Overdue: b&128 != 0, Group: string(rune('a' + i%3))})
 		}
 		target := strategy(n, health, over)
 		target.Spread = n%2 == 1

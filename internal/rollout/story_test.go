@@ -51,6 +51,8 @@ type task struct {
 	gated bool
 	// told says that it is to stop as soon as its node answers.
 	told bool
+	// draining says that its node is being emptied.
+	draining bool
 }
 
 func (t *task) node() int { return t.slot % nodes }
@@ -91,6 +93,7 @@ func (w *world) instances() []Instance {
 		seen = append(seen, Instance{
 			Name: t.name(), Slot: t.slot, Current: t.config == w.config, Stable: t.config == w.stable,
 			Condition: t.condition, Healthy: t.healthy, Gated: t.gated, Started: t.started, Group: strconv.Itoa(t.node()),
+			Leaving: t.draining, Draining: t.draining,
 		})
 	}
 	return seen
@@ -162,6 +165,28 @@ func (w *world) letIn() {
 			room--
 		}
 	}
+}
+
+// drain lets a node be emptied: no new task goes there.
+func (w *world) drain(n int) {
+	for _, t := range w.tasks {
+		t.draining = t.draining || t.node() == n
+	}
+}
+
+// evict takes a task off a node that is being emptied, if its budget allows it.
+func (w *world) evict() string {
+	minHealthy, _ := w.target.capacity()
+	if w.target.Resident {
+		minHealthy = min(minHealthy, w.target.Instances-1)
+	}
+	for _, t := range w.tasks {
+		if t.draining && t.condition == Running && (!t.healthy || w.healthy() > minHealthy) {
+			t.condition, t.healthy = Stopping, false
+			return "evicted: " + t.name()
+		}
+	}
+	return ""
 }
 
 // tick lets a second pass.
@@ -268,6 +293,9 @@ func (w *world) tell(title string, seconds int) string {
 		p := w.plan()
 		fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), describe(p, w.config, w.stable))
 		w.act(p)
+		if evicted := w.evict(); evicted != "" {
+			fmt.Fprintf(&b, "%4ds  %-24s %s\n", second, w.picture(), evicted)
+		}
 		if w.done() && (second > last || len(w.events) == 0) {
 			break
 		}

@@ -99,6 +99,10 @@ var _ = Describe("The quick start", func() {
 					runSample(ctx, namespace, file, document)
 					continue
 				}
+				if strings.Contains(document, "kind: NodeMaintenance\n") {
+					maintenanceSample(ctx, file, document)
+					continue
+				}
 				app := &v1alpha1.App{}
 				Expect(yaml.UnmarshalStrict([]byte(document), app)).To(Succeed(), file)
 				app.Namespace = namespace

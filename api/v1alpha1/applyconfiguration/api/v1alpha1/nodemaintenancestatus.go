@@ -24,7 +24,7 @@ type NodeMaintenanceStatusApplyConfiguration struct {
 	// state is how far it is.
 	State *apiv1alpha1.MaintenanceState `json:"state,omitempty"`
 	// systemUUID is that of the machine, by which a node that registers anew is
-	// known again.
+	// known again. It is left out where other nodes have the same.
 	SystemUUID *string `json:"systemUUID,omitempty"`
 	// nodeUID is that of the node.
 	NodeUID *string `json:"nodeUID,omitempty"`
