@@ -102,6 +102,9 @@ bench-dns: build $(TEST_TOOLS) ## The DNS server beside CoreDNS with Services, 3
 	go build -C cmd/dns -o $(CURDIR)/$(BIN)/ ./bench/...
 	KUBEBUILDER_ASSETS=$$(localcluster assets) $(BIN)/bench -dns $(BIN)/dns -twin $(BIN)/twin $(if $(N),-tasks $(N))
 
+scale-quota: $(TEST_TOOLS) ## N pods under a quota for a quarter of them, with all that can happen, on 500 nodes (N, MINUTES)
+	@go run ./test/scale $(if $(MINUTES),-minutes $(MINUTES)) quota=$(or $(N),2000)
+
 test-scale: $(TEST_TOOLS) ## A small measurement that finds a write too many
 	@hack/test.sh scale
 
@@ -143,5 +146,5 @@ $(BIN)/localcluster: $(shell find hack/localcluster -type f -not -name '*_test.g
 	go build -C hack/localcluster -o $(CURDIR)/$@ .
 
 .PHONY: help demo test verify generate fmt lint build vuln test-unit test-localcluster test-e2e test-conformance \
-	test-scale chaos fuzz scale scale-app scale-one scale-jobs bench-dns \
+	test-scale chaos fuzz scale scale-app scale-one scale-jobs scale-quota bench-dns \
 	cluster-up cluster-down cluster-status image deploy undeploy clean

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,7 +66,7 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&o.check, "check", false, "fail where a threshold is exceeded")
 	flag.StringVar(&profiles, "profiles", "", "directory for profiles of our side; figures are not to be recorded then")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: scale [flags] SCENARIO...\nscenarios: %s\n", strings.Join(scenarioNames(root), ", "))
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: scale [flags] SCENARIO...\nscenarios: %s\n", strings.Join(append(scenarioNames(root), quotaScenario), ", "))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -99,22 +100,13 @@ func (r *runner) scenarios(ctx context.Context, names []string, o options) error
 	for _, name := range names {
 		// A size of its own: app=5000.
 		name, size, _ := strings.Cut(name, "=")
-		s, err := loadScenario(r.root, name)
-		if err != nil {
-			return err
-		}
-		if o.n > 0 {
-			s.N = o.n
-		}
-		if o.minutes > 0 && s.ticks() {
-			s.Phases[0].Minutes = o.minutes
-		}
+		one := o
 		if size != "" {
-			if _, err := fmt.Sscanf(size, "%d", &s.N); err != nil || s.N < 1 {
+			if _, err := fmt.Sscanf(size, "%d", &one.n); err != nil || one.n < 1 {
 				return fmt.Errorf("%s=%s: the size is a number", name, size)
 			}
 		}
-		result, err := r.scenario(ctx, s, o)
+		result, err := r.measure(ctx, name, one)
 		if err != nil {
 			return fmt.Errorf("scenario %s: %w", name, err)
 		}
@@ -126,7 +118,7 @@ func (r *runner) scenarios(ctx context.Context, names []string, o options) error
 		if !ok {
 			verdict, failed = "FAIL", append(failed, name)
 		}
-		fmt.Fprintf(os.Stderr, "%s\tscale %s %d\n", verdict, s.Name, s.N)
+		fmt.Fprintf(os.Stderr, "%s\tscale %s %d\n", verdict, name, result.N)
 		line, err := json.Marshal(result)
 		if err != nil {
 			return err
@@ -137,6 +129,22 @@ func (r *runner) scenarios(ctx context.Context, names []string, o options) error
 		return fmt.Errorf("thresholds are exceeded: %s", strings.Join(failed, ", "))
 	}
 	return nil
+}
+
+// measure runs one.
+func (r *runner) measure(ctx context.Context, name string, o options) (*Result, error) {
+	if name == quotaScenario {
+		return r.quota(ctx, cmp.Or(o.n, 2000), cmp.Or(o.minutes, quotaMinutes))
+	}
+	s, err := loadScenario(r.root, name)
+	if err != nil {
+		return nil, err
+	}
+	s.N = cmp.Or(o.n, s.N)
+	if o.minutes > 0 && s.ticks() {
+		s.Phases[0].Minutes = o.minutes
+	}
+	return r.scenario(ctx, s, o)
 }
 
 // scenario runs both sides of all variants.

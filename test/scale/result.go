@@ -106,6 +106,8 @@ type Result struct {
 	// LoadWarning says that the machine was busy: CPU and wall are noise.
 	LoadWarning bool
 	Rounds      int
+	// Quota is what the scenario of that name brought, which has no blocks.
+	Quota *Quota
 }
 
 // MarshalJSON writes the block without a name at the top and the others under theirs.
@@ -113,6 +115,9 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	all := map[string]any{
 		"scenario": r.Scenario, "n": r.N, "rounds": r.Rounds, "managerRSS": r.ManagerRSS,
 		"writesAtRest": r.WritesAtRest, "writesAfterRestart": r.AfterRestart, "writesAfterResync": r.AfterResync,
+	}
+	if r.Quota != nil {
+		all["quota"] = r.Quota
 	}
 	if r.LoadWarning {
 		all["loadWarning"] = true
