@@ -84,6 +84,7 @@ func newMapper() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(appKind, meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("VirtualIP"), meta.RESTScopeNamespace)
+	mapper.Add(quotaKind, meta.RESTScopeRoot)
 	mapper.Add(jobKind, meta.RESTScopeNamespace)
 	mapper.Add(jobRunKind, meta.RESTScopeNamespace)
 	mapper.Add(appsv1.SchemeGroupVersion.WithKind("ControllerRevision"), meta.RESTScopeNamespace)

@@ -44,9 +44,9 @@ func (r *Reconciler) act(ctx context.Context, namespace string, p *plan, b *book
 	for i, pod := range release {
 		switch outcomes[i] {
 		case letIn:
-			b.let[pod.uid] = true
+			b.admit(pod, true)
 		case unknown:
-			b.let[pod.uid] = false
+			b.admit(pod, false)
 		case refused:
 			delete(b.let, pod.uid)
 		case untried:

@@ -85,6 +85,12 @@ func (b *book) reconcile(pods []*pod, now time.Time) {
 	})
 }
 
+// admit notes that a pod was let in, or may have been.
+func (b *book) admit(p *pod, sure bool) {
+	b.let[p.uid] = sure
+	b.charged[p.uid] = share{p.member, p.need}
+}
+
 // credit notes the shares of pods that use nothing any more, but of those that
 // have done their work, and of those that held theirs for nothing.
 func (b *book) credit(seen map[types.UID]*pod, now time.Time) {

@@ -222,10 +222,10 @@ var _ = Describe("A Quota", func() {
 		of("c", "webs")
 		create(ctx, ns, 1, "d", "e")
 		Eventually(in(ns)).WithContext(ctx).Should(ConsistOf("a", "c", "d"))
-		Eventually(quota(ns+".web")).WithContext(ctx).Should(HaveField("Status.Waiting", HaveExactElements(And(HaveField("Pod", "b"), HaveField("BlockedBy", ns)))))
+		Eventually(quota(ns + ".web")).WithContext(ctx).Should(HaveField("Status.Waiting", HaveExactElements(And(HaveField("Pod", "b"), HaveField("BlockedBy", ns)))))
 		remove(ctx, ns, "c")
 		Eventually(in(ns)).WithContext(ctx).Should(ConsistOf("a", "d", "e"))
-		Eventually(quota(ns+".web")).WithContext(ctx).Should(HaveField("Status.Consumed.Cpus", HaveValue(Equal(1.0))))
+		Eventually(quota(ns + ".web")).WithContext(ctx).Should(HaveField("Status.Consumed.Cpus", HaveValue(Equal(1.0))))
 	})
 
 	It("tells of pods that did not wait, but of those that never do", func(ctx SpecContext) {

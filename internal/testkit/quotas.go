@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
@@ -49,7 +50,7 @@ func (p *ControlPlane) guardQuotas(ctx context.Context) error {
 			_, forged := probe(map[string]string{v1alpha1.QuotaReleasedAtAnnotation: "now"})
 			quota.Spec.Limits.Cpus = ptr.To(0.5)
 			lowered := p.Client.Update(ctx, quota.DeepCopy(), client.DryRunAll)
-			return err == nil && len(pod.Spec.SchedulingGates) > 0 == want && forged != nil && (lowered != nil || !want), nil
+			return err == nil && len(pod.Spec.SchedulingGates) > 0 == want && apierrors.IsForbidden(forged) && (apierrors.IsInvalid(lowered) || !want), nil
 		})
 	}
 	if err := works(true); err != nil {

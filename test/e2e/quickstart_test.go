@@ -103,6 +103,10 @@ var _ = Describe("The quick start", func() {
 					maintenanceSample(ctx, file, document)
 					continue
 				}
+				if strings.Contains(document, "kind: Quota\n") {
+					quotaSample(ctx, file, document)
+					continue
+				}
 				app := &v1alpha1.App{}
 				Expect(yaml.UnmarshalStrict([]byte(document), app)).To(Succeed(), file)
 				app.Namespace = namespace
@@ -114,6 +118,19 @@ var _ = Describe("The quick start", func() {
 		}
 	})
 })
+
+// quotaSample makes the Quota of a sample, of a group that is not there.
+func quotaSample(ctx SpecContext, file, document string) {
+	GinkgoHelper()
+	quota := &v1alpha1.Quota{}
+	Expect(yaml.UnmarshalStrict([]byte(document), quota)).To(Succeed(), file)
+	Expect(k8s.Create(ctx, quota)).To(Succeed(), file)
+	DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, quota)).To(Succeed()) })
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(quota), quota)).To(Succeed())
+		g.Expect(meta.IsStatusConditionTrue(quota.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+	}).WithTimeout(soon).Should(Succeed())
+}
 
 // runSample makes the Job of a sample, and runs it once.
 func runSample(ctx context.Context, namespace, file, document string) {

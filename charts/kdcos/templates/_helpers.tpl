@@ -53,6 +53,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether the cluster knows MutatingAdmissionPolicy, as Kubernetes does from 1.36 on. */}}
+{{- define "kdcos.mutates" -}}
+{{- if or (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy") (semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version) -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{/* What selects the DNS server's pods; it never changes. */}}
 {{- define "kdcos.dns.selector" -}}
 app.kubernetes.io/name: kdcos
