@@ -112,6 +112,7 @@ func (d *draining) addDrainFlags(cmd *cobra.Command) {
 // complete adds what the commands have in common.
 func (d *draining) complete(cmd *cobra.Command) *cobra.Command {
 	cmd.DisableFlagsInUseLine = true
+	cmd.ValidArgsFunction = d.completeNodes
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmdutil.UsageErrorf(cmd, "need a NODE: kubectl get nodes lists them")
@@ -215,6 +216,7 @@ func newReactivateCommand(p *plugin) *cobra.Command {
 		Short:                 "Use nodes again",
 		Long:                  reactivateLong,
 		Example:               reactivateExample,
+		ValidArgsFunction:     p.completeMaintained,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmdutil.UsageErrorf(cmd, "need a NODE: kubectl get nodemaintenances lists those that are out of use")

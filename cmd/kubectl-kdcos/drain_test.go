@@ -130,7 +130,7 @@ func TestDrainWaits(t *testing.T) {
 		}}, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}})
 		text := s.transcript("drain", "n1", "--wait") + "\n"
 		asked = -1
-		text += s.transcript("drain", "n1", "--wait", "--timeout", (2 * time.Second).String())
+		text += s.transcript("drain", "n1", "--wait", "--timeout", (1500 * time.Millisecond).String())
 		golden(t, "drain-wait.txt", text)
 	})
 }

@@ -193,14 +193,15 @@ func (p *plugin) completeJobs(cmd *cobra.Command, args []string, toComplete stri
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return p.completeNames(cmd, args, toComplete, "JobList")
+	return p.completeNames(cmd, args, toComplete, jobKind)
 }
 
 func (p *plugin) completeRuns(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	return p.completeNames(cmd, args, toComplete, "JobRunList")
+	return p.completeNames(cmd, args, toComplete, jobRunKind)
 }
 
-func (p *plugin) completeNames(cmd *cobra.Command, args []string, toComplete, kind string) ([]string, cobra.ShellCompDirective) {
+// completeNames completes the names of what the namespace has, or the cluster.
+func (p *plugin) completeNames(cmd *cobra.Command, args []string, toComplete string, kind schema.GroupVersionKind) ([]string, cobra.ShellCompDirective) {
 	c, err := p.cluster()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -208,8 +209,14 @@ func (p *plugin) completeNames(cmd *cobra.Command, args []string, toComplete, ki
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	if err := c.client.List(ctx, list, client.InNamespace(c.namespace)); err != nil {
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	one := &unstructured.Unstructured{}
+	one.SetGroupVersionKind(kind)
+	var options []client.ListOption
+	if namespaced, err := c.client.IsObjectNamespaced(one); err == nil && namespaced {
+		options = append(options, client.InNamespace(c.namespace))
+	}
+	if err := c.client.List(ctx, list, options...); err != nil {
 		cobra.CompErrorln(reasons(err)[0])
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -162,4 +163,13 @@ func (g *goal) askMaintenance(ctx context.Context, c *cluster) (outcome, string,
 		}
 	}
 	return state, text, nil
+}
+
+// completeNodes completes a NODE, completeMaintained one that is out of use.
+func (p *plugin) completeNodes(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	return p.completeNames(cmd, args, toComplete, corev1.SchemeGroupVersion.WithKind("Node"))
+}
+
+func (p *plugin) completeMaintained(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	return p.completeNames(cmd, args, toComplete, maintenanceKind)
 }

@@ -17,6 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 // TestHelp holds every command to kubectl's form of help.
@@ -81,7 +83,9 @@ func TestCompletion(t *testing.T) {
 	three := load(t, "testdata/versions/three.in.yaml")
 	single := load(t, "testdata/versions/single.in.yaml")
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "prod"}}
-	s := newSession(t, append(append(three.objects(), single.objects()...), namespace)...)
+	s := newSession(t, append(append(three.objects(), single.objects()...), namespace,
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n2"}},
+		maintenanceOf(t, "n2", v1alpha1.MaintenanceDrain, v1alpha1.MaintenanceDrained))...)
 	for _, test := range []struct {
 		args []string
 		want []string
@@ -100,6 +104,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"status", "-n", "p"}, []string{"prod", ":4"}},
 		{[]string{"apply", "--dry-run=s"}, []string{"server", ":4"}},
 		{[]string{"status", "-o", "w"}, []string{"wide", ":4"}},
+		{[]string{"drain", "n1", ""}, []string{"n2", ":4"}},
+		{[]string{"reactivate", ""}, []string{"n2", ":4"}},
 		{[]string{"completion", "k"}, []string{"kubectl", ":4"}},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

@@ -70,7 +70,8 @@ func (r *Reconciler) observe(ctx context.Context, m *v1alpha1.NodeMaintenance) (
 // observeNodes reads the node, and those of the same machine.
 func (r *Reconciler) observeNodes(ctx context.Context, seen *observed) error {
 	var nodes corev1.NodeList
-	if err := r.Client.List(ctx, &nodes); err != nil {
+	// They belong to the cache: nobody changes them.
+	if err := r.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list nodes: %w", err)
 	}
 	alike := map[string]int{}
