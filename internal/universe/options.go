@@ -56,7 +56,7 @@ func defaults(properties any) map[string]any {
 
 // Resolve lays a user's options over the defaults, and holds the result against
 // the package's schema. The error is an *Error that names all options that break
-// a rule. Neither it nor what it returns shares anything with the options.
+// a rule; no value is in it.
 func (p *Package) Resolve(options map[string]any) (map[string]any, error) {
 	merged := Merge(p.Defaults(), options)
 	// Cosmos asked no schema about nothing.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/url"
 	"slices"
 	"strconv"
@@ -95,9 +96,10 @@ func (n *normalizer) schema(value any, depth int) (any, error) {
 		return n.schema(target, depth-1)
 	}
 	out := make(map[string]any, len(members))
-	for keyword, v := range members {
+	// In order, so that the same schema always gives the same error.
+	for _, keyword := range slices.Sorted(maps.Keys(members)) {
 		var err error
-		switch v := v.(type) {
+		switch v := members[keyword].(type) {
 		case map[string]any:
 			switch {
 			case slices.Contains(inMembers, keyword):
@@ -126,9 +128,9 @@ func (n *normalizer) schema(value any, depth int) (any, error) {
 
 func (n *normalizer) members(in map[string]any, depth int) (any, error) {
 	out := make(map[string]any, len(in))
-	for name, v := range in {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
 		var err error
-		if out[name], err = n.schema(v, depth); err != nil {
+		if out[name], err = n.schema(in[name], depth); err != nil {
 			return nil, err
 		}
 	}
@@ -186,7 +188,7 @@ func problems(wrong *jsonschema.ValidationError, schema *jsonschema.Schema, docu
 	case *kind.Required:
 		return one("is missing %s", enumerate(k.Missing))
 	case *kind.AdditionalProperties:
-		return one("has no option %s%s", enumerate(k.Properties), known(schema, wrong))
+		return one("has no option %s%s", enumerate(slices.Sorted(slices.Values(k.Properties))), known(schema, wrong))
 	}
 	if len(wrong.Causes) == 0 {
 		return one("%s", ruleOf(wrong.ErrorKind))
@@ -213,15 +215,15 @@ func ruleOf(broken jsonschema.ErrorKind) string {
 	case *kind.Pattern:
 		return "must match " + shorten(k.Want)
 	case *kind.Minimum:
-		return "must be " + k.Want.RatString() + " or more"
+		return "must be " + decimal(k.Want) + " or more"
 	case *kind.Maximum:
-		return "must be " + k.Want.RatString() + " or less"
+		return "must be " + decimal(k.Want) + " or less"
 	case *kind.ExclusiveMinimum:
-		return "must be more than " + k.Want.RatString()
+		return "must be more than " + decimal(k.Want)
 	case *kind.ExclusiveMaximum:
-		return "must be less than " + k.Want.RatString()
+		return "must be less than " + decimal(k.Want)
 	case *kind.MultipleOf:
-		return "must be a multiple of " + k.Want.RatString()
+		return "must be a multiple of " + decimal(k.Want)
 	case *kind.MinLength:
 		return fmt.Sprintf("has %d characters, must have %d or more", k.Got, k.Want)
 	case *kind.MaxLength:
@@ -253,6 +255,15 @@ func ruleOf(broken jsonschema.ErrorKind) string {
 		return "is what is not allowed"
 	}
 	return "breaks the rule " + strings.Join(broken.KeywordPath(), "/")
+}
+
+// decimal spells a bound as a schema does: 0.1, not 1/10.
+func decimal(bound *big.Rat) string {
+	if bound.IsInt() {
+		return bound.Num().String()
+	}
+	f, _ := bound.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 func each(in []string, f func(string) string) []string {
