@@ -103,8 +103,11 @@ func mutate(chance *rand.Rand, value any) (any, string) {
 	}
 	wrong := []any{
 		nil, true, false, "", "text", "no such value", json.Number("0"), json.Number("-1"), json.Number("2"),
-		json.Number("0.5"), json.Number("99999999999999999999"), []any{}, []any{"a", json.Number("1")},
-		map[string]any{}, map[string]any{"a": nil},
+		json.Number("0.5"), json.Number("99999999999999999999"),
+		[]any{},
+		[]any{"a", json.Number("1")},
+		map[string]any{},
+		map[string]any{"a": nil},
 	}
 	if list, ok := value.([]any); ok {
 		wrong = append(wrong, append(slices.Clone(list), nil), append(slices.Clone(list), list...))
