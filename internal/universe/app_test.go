@@ -27,7 +27,7 @@ func TestRender(t *testing.T) {
 		{"labels are a list", `{"labels": []}`, `{}`, "", "labels: must be an object of strings in what its template gives"},
 		{"label is a number", `{"labels": {"a.b": 1, "z": 2}}`, `{}`, "", `labels["a.b"]: must be a string in what its template gives`},
 		{"no template", "{{#x}}", `{}`, "", `marathon.v2AppMustacheTemplate: line 1: section "x" has no end`},
-		{"endless", nested("x", 3), `{"x":[` + strings.Repeat("0,", 999) + `0]}`, "", "marathon.v2AppMustacheTemplate: takes more than 1048576 steps"},
+		{"endless", nested("x", 3), `{"x":[` + strings.Repeat("0,", 999) + `0]}`, "", "marathon.v2AppMustacheTemplate: takes more than 4194304 steps"},
 	} {
 		p := with(t, "", c.template)
 		p.Resource = &universe.Resource{Assets: &universe.Assets{URIs: map[string]string{"blob": "https://example.com/blob"}}}

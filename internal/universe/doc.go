@@ -19,8 +19,9 @@
 // and its own code here, since libraries for Go differ where it matters: a list
 // prints as ["a", "b"], strings are inserted as JSON has them, 0 is true, 512.0
 // is 512, a list has .isEmpty, and names with dots fall back to outer scopes
-// segment by segment. With cbroglie/mustache, the best of them, a third of the
-// recorded renders differ, with values escaped beforehand still every fifteenth.
+// segment by segment. With cbroglie/mustache 1.4.2 590 of the 1,987 recorded
+// renders differ, and 84 with all values escaped and printed beforehand. It has
+// no bounds either, and its partials read files.
 //
 // The package never fetches anything, knows no cluster, and does not know what
 // a Marathon app means: internal/marathon reads what Render returns.

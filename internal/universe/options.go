@@ -31,13 +31,14 @@ func ParseOptions(data []byte) (map[string]any, error) {
 // properties, that of an object before those of its own properties. Nothing
 // else in the schema has a say.
 func (p *Package) Defaults() map[string]any {
-	if p.Config == nil {
-		return map[string]any{}
-	}
-	// It was read before, in DecodePackage.
+	return defaults(p.schema()["properties"])
+}
+
+// schema returns config.json, which DecodePackage saw to be an object.
+func (p *Package) schema() map[string]any {
 	value, _ := parse(p.Config)
 	schema, _ := value.(map[string]any)
-	return defaults(schema["properties"])
+	return schema
 }
 
 func defaults(properties any) map[string]any {
@@ -58,15 +59,16 @@ func defaults(properties any) map[string]any {
 // the package's schema. The error is an *Error that names all options that break
 // a rule; no value is in it.
 func (p *Package) Resolve(options map[string]any) (map[string]any, error) {
-	merged := Merge(p.Defaults(), options)
+	config := p.schema()
+	merged := Merge(defaults(config["properties"]), options)
 	// Cosmos asked no schema about nothing.
 	if len(merged) == 0 {
 		return merged, nil
 	}
-	if p.Config == nil {
+	if config == nil {
 		return nil, p.failed(OptionsNotAllowed, "", "has no options")
 	}
-	schema, err := compile(p.Config)
+	schema, err := compile(config)
 	if err != nil {
 		return nil, p.failed(InvalidPackage, "config", "%v", err)
 	}

@@ -191,6 +191,7 @@ func TestDangerousSchemas(t *testing.T) {
 		{"no schema", `{"type":"text"}`, "config: is no schema of draft 4: type: is none of what is allowed"},
 		{"no schema below", `{"properties":{"a":{"minimum":"1"}}}`, "config: is no schema of draft 4: properties.a.minimum: is a string, must be a number"},
 		{"draft 3", `{"properties":{"a":{"required":true}}}`, "config: is no schema of draft 4: properties.a.required: is a boolean, must be an array"},
+		{"no pattern of properties", `{"patternProperties":{"(":{}}}`, "config: is no schema of draft 4: pattern \"(\": error parsing regexp: missing closing ): `(`"},
 		{"no pattern", `{"properties":{"a":{"pattern":"("}}}`, "config: is no schema of draft 4: properties.a.pattern: must be in the format regex"},
 	} {
 		start := time.Now()

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/kdcos/kdcos/internal/testkit/recorded"
@@ -34,8 +35,24 @@ func open(t testing.TB, name string) io.Reader {
 	return unzipped
 }
 
-// recordedPackages returns every package of the recorded index.
+var packagesOnce struct {
+	sync.Mutex
+	packages []*universe.Package
+}
+
+// recordedPackages returns every package of the recorded index. They are read
+// once, and no test changes them.
 func recordedPackages(t testing.TB) []*universe.Package {
+	t.Helper()
+	packagesOnce.Lock()
+	defer packagesOnce.Unlock()
+	if packagesOnce.packages == nil {
+		packagesOnce.packages = readRecordedPackages(t)
+	}
+	return packagesOnce.packages
+}
+
+func readRecordedPackages(t testing.TB) []*universe.Package {
 	t.Helper()
 	data, err := io.ReadAll(open(t, "universe-dev.json.gz"))
 	if err != nil {

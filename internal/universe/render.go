@@ -16,7 +16,7 @@ import (
 // Bounds of a render. The largest recorded has 70 KB.
 const (
 	maxRendered = 4 << 20
-	maxSteps    = 1 << 20
+	maxSteps    = 4 << 20
 )
 
 // Execute renders a template. What it returns is meant to be JSON, and need not
@@ -40,7 +40,8 @@ type renderer struct {
 
 func (r *renderer) run(nodes []node) error {
 	for _, n := range nodes {
-		if r.left--; r.left < 0 {
+		// A step is a look into one scope.
+		if r.left -= len(r.scopes); r.left < 0 {
 			return fmt.Errorf("takes more than %d steps", maxSteps)
 		}
 		var err error

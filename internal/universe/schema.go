@@ -4,7 +4,6 @@
 package universe
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,13 +30,9 @@ var (
 )
 
 // compile makes a validator of config.json.
-func compile(config json.RawMessage) (*jsonschema.Schema, error) {
-	document, err := parse(config)
-	if err != nil {
-		return nil, err
-	}
-	n := normalizer{root: document, left: maxSchemas}
-	schema, err := n.schema(document, maxDepth)
+func compile(config map[string]any) (*jsonschema.Schema, error) {
+	n := normalizer{root: config, left: maxSchemas}
+	schema, err := n.schema(config, maxDepth)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +52,10 @@ func compile(config json.RawMessage) (*jsonschema.Schema, error) {
 	if errors.As(err, &invalid) && errors.As(invalid.Err, &wrong) {
 		found := sortProblems(problems(wrong, nil, schema))
 		return nil, fmt.Errorf("is no schema of draft 4: %s", found[0])
+	}
+	var regex *jsonschema.InvalidRegexError
+	if errors.As(err, &regex) {
+		return nil, fmt.Errorf("is no schema of draft 4: pattern %q: %w", shorten(regex.Regex), regex.Err)
 	}
 	return nil, fmt.Errorf("is no schema of draft 4: %w", err)
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Bounds of a template. The largest recorded has 51 KB, and sections in
-// sections six deep.
+// Bounds of a template. The largest recorded has 51 KB.
 const (
 	maxTemplate = 1 << 20
 	maxSections = 64
+	maxVariable = 1000
 )
 
 // Template is a template that was read. Of what mustache has, it knows
@@ -86,6 +86,9 @@ func (p *templateParser) section(name, left, right string, depth int) ([]node, e
 		command, err := p.command(right)
 		if err != nil {
 			return nil, err
+		}
+		if command[0] != '!' && len(command) > maxVariable {
+			return nil, fmt.Errorf("a name must not be longer than %d bytes", maxVariable)
 		}
 		switch argument := strings.TrimSpace(command[1:]); command[0] {
 		case '#', '^':

@@ -66,22 +66,23 @@ func TestTemplate(t *testing.T) {
 
 func TestTemplateRefuses(t *testing.T) {
 	for template, want := range map[string]string{
-		"a\n{{>/etc/passwd}}":                "line 2: {{> is not allowed: a package has one template, without partials, inheritance or pragmas",
-		"{{<parent}}{{/parent}}":             "line 1: {{< is not allowed: a package has one template, without partials, inheritance or pragmas",
-		"{{$block}}{{/block}}":               "line 1: {{$ is not allowed: a package has one template, without partials, inheritance or pragmas",
-		"{{%implicit-iterator}}":             "line 1: {{% is not allowed: a package has one template, without partials, inheritance or pragmas",
-		"\n\n{{x":                            "line 3: tag has no end: must have }}",
-		"{{{x}}":                             "line 1: tag has no end: must have }}}",
-		"{{ }}":                              "line 1: tag is empty",
-		"{{}}":                               "line 1: tag is empty",
-		"{{#x}}\n{{#y}}{{/x}}{{/y}}":         "line 2: the end of section \"x\" is not where it should be",
-		"{{/x}}":                             "line 1: the end of section \"x\" is not where it should be",
-		"{{/}}":                              "line 1: the end of section \"\" is not where it should be",
-		"\n{{#x}}\n":                         "line 2: section \"x\" has no end",
-		"{{#}}{{/}}":                         "line 1: a section must have a name",
-		"{{=a=}}":                            "line 1: delimiters must be two, of one or two characters",
-		strings.Repeat("{{#x}}", 65):         "line 1: sections are nested deeper than 64",
-		strings.Repeat("x", 1<<20) + "\n{{x": "has 1048580 bytes, must not have more than 1048576",
+		"a\n{{>/etc/passwd}}":                   "line 2: {{> is not allowed: a package has one template, without partials, inheritance or pragmas",
+		"{{<parent}}{{/parent}}":                "line 1: {{< is not allowed: a package has one template, without partials, inheritance or pragmas",
+		"{{$block}}{{/block}}":                  "line 1: {{$ is not allowed: a package has one template, without partials, inheritance or pragmas",
+		"{{%implicit-iterator}}":                "line 1: {{% is not allowed: a package has one template, without partials, inheritance or pragmas",
+		"\n\n{{x":                               "line 3: tag has no end: must have }}",
+		"{{{x}}":                                "line 1: tag has no end: must have }}}",
+		"{{ }}":                                 "line 1: tag is empty",
+		"{{}}":                                  "line 1: tag is empty",
+		"{{#x}}\n{{#y}}{{/x}}{{/y}}":            "line 2: the end of section \"x\" is not where it should be",
+		"{{/x}}":                                "line 1: the end of section \"x\" is not where it should be",
+		"{{/}}":                                 "line 1: the end of section \"\" is not where it should be",
+		"\n{{#x}}\n":                            "line 2: section \"x\" has no end",
+		"{{#}}{{/}}":                            "line 1: a section must have a name",
+		"{{=a=}}":                               "line 1: delimiters must be two, of one or two characters",
+		"{{" + strings.Repeat("a", 1001) + "}}": "line 1: a name must not be longer than 1000 bytes",
+		strings.Repeat("{{#x}}", 65):            "line 1: sections are nested deeper than 64",
+		strings.Repeat("x", 1<<20) + "\n{{x":    "has 1048580 bytes, must not have more than 1048576",
 	} {
 		if _, err := universe.ParseTemplate(template); err == nil || err.Error() != want {
 			t.Errorf("%.40q: got %v, want %s", template, err, want)
@@ -93,10 +94,11 @@ func TestTemplateRefuses(t *testing.T) {
 func TestTemplateBounds(t *testing.T) {
 	list := `{"x":[` + strings.Repeat("0,", 999) + `0],"text":"` + strings.Repeat("x", 100_000) + `"}`
 	for name, c := range map[string]struct{ template, want string }{
-		"steps":          {nested("{{y}}", 5), "takes more than 1048576 steps"},
-		"steps of empty": {nested("", 5), "takes more than 1048576 steps"},
+		"steps":          {nested("{{y}}", 5), "takes more than 4194304 steps"},
+		"steps of empty": {nested("", 5), "takes more than 4194304 steps"},
 		"text":           {nested("{{text}}", 2), "gives more than 4194304 bytes"},
-		"inverted":       {strings.Repeat("{{#x}}{{^y}}", 5) + strings.Repeat("{{/y}}{{/x}}", 5), "takes more than 1048576 steps"},
+		"long names":     {nested("{{^"+strings.Repeat("y", 999)+"}}{{/"+strings.Repeat("y", 999)+"}}", 5), "takes more than 4194304 steps"},
+		"inverted":       {strings.Repeat("{{#x}}{{^y}}", 5) + strings.Repeat("{{/y}}{{/x}}", 5), "takes more than 4194304 steps"},
 	} {
 		if _, err := execute(t, c.template, list); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)

@@ -18,7 +18,7 @@ import (
 	"github.com/kdcos/kdcos/internal/universe"
 )
 
-var mutations = flag.Int("mutations", 4, "how many wrong options are tried with each recorded package")
+var mutations = flag.Int("mutations", 2, "how many wrong options are tried with each recorded package")
 
 // other is an independent validator of draft 4. It takes id and $schema for
 // addresses.
