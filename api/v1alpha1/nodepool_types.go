@@ -342,7 +342,8 @@ type NodePoolNodes struct {
 	Drained int32 `json:"drained,omitempty"`
 }
 
-// NodePoolResource is how much of a resource the nodes of a pool have.
+// NodePoolResource is how much of a resource the nodes of a pool have. Amounts of
+// 0 are written, which omitzero would leave out.
 type NodePoolResource struct {
 	// name of the resource, as Kubernetes has it: cpu, memory,
 	// ephemeral-storage, pods, or an extended one.
@@ -351,17 +352,17 @@ type NodePoolResource struct {
 	Name string `json:"name,omitempty"`
 	// capacity is what pods may use on all nodes.
 	// +required
-	Capacity resource.Quantity `json:"capacity,omitzero"`
+	Capacity resource.Quantity `json:"capacity"`
 	// allocated is what pods on the nodes ask for.
 	// +required
-	Allocated resource.Quantity `json:"allocated,omitzero"`
+	Allocated resource.Quantity `json:"allocated"`
 	// free is what is left on nodes that take new work.
 	// +required
-	Free resource.Quantity `json:"free,omitzero"`
+	Free resource.Quantity `json:"free"`
 	// largestFree is what is left on the node with the largest free slot, which
 	// is the biggest pod that fits.
 	// +required
-	LargestFree resource.Quantity `json:"largestFree,omitzero"`
+	LargestFree resource.Quantity `json:"largestFree"`
 }
 
 // NodePoolStatus is what was seen of a NodePool.
