@@ -93,6 +93,7 @@ func newRootCommand(p *plugin) *cobra.Command {
 		{Message: "Apps That Run:", Commands: []*cobra.Command{newStatusCommand(p), newVersionsCommand(p), newRestartCommand(p), newRollbackCommand(p), newPauseCommand(p), newResumeCommand(p), newResetDelayCommand(p), newWipeCommand(p)}},
 		{Message: "Jobs And Their Runs:", Commands: []*cobra.Command{newRunCommand(p), newRunsCommand(p), newLogsCommand(p), newStopCommand(p)}},
 		{Message: "Names And Addresses:", Commands: []*cobra.Command{newVIPsCommand(p), newDigCommand(p), newStubDomainsCommand(p)}},
+		{Message: "Nodes:", Commands: []*cobra.Command{newNodesCommand(p)}},
 		{Message: "Settings:", Commands: []*cobra.Command{newCompletionCommand(p)}},
 	}
 	groups.Add(root)
