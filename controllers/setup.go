@@ -135,7 +135,12 @@ func trimSlice(obj any) (any, error) {
 // trimNode drops what no controller reads of a node, above all its images.
 func trimNode(obj any) (any, error) {
 	if node, ok := obj.(*corev1.Node); ok {
-		node.ManagedFields, node.Annotations = nil, nil
+		node.ManagedFields = nil
+		applied, marked := node.Annotations[v1alpha1.NodePoolAppliedAnnotation]
+		node.Annotations = nil
+		if marked {
+			node.Annotations = map[string]string{v1alpha1.NodePoolAppliedAnnotation: applied}
+		}
 		node.Spec = corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable, PodCIDRs: node.Spec.PodCIDRs}
 		node.Status = corev1.NodeStatus{
 			Addresses:       node.Status.Addresses,
@@ -165,8 +170,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := apps.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
 		return fmt.Errorf("set up the App controller: %w", err)
 	}
-	if err := nodepools.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up the controller of nodes: %w", err)
+	pods, err := podcache.New(mgr)
+	if err != nil {
+		return err
+	}
+	if err := nodepools.SetupWithManager(mgr, options.Workload, pods, options.Workers); err != nil {
+		return fmt.Errorf("set up the controllers of nodes: %w", err)
 	}
 	if err := virtualips.SetupWithManager(mgr, options.Workers); err != nil {
 		return fmt.Errorf("set up the VirtualIP controller: %w", err)
@@ -176,10 +185,6 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := jobruns.SetupWithManager(mgr, options.Workload, options.Workers); err != nil {
 		return fmt.Errorf("set up the JobRun controller: %w", err)
-	}
-	pods, err := podcache.New(mgr)
-	if err != nil {
-		return err
 	}
 	if err := quotas.SetupWithManager(mgr, pods, options.Workload); err != nil {
 		return fmt.Errorf("set up the Quota controller: %w", err)

@@ -45,6 +45,15 @@ const (
 	ConditionQuotaBypassed = "QuotaBypassed"
 )
 
+// Conditions of NodePools. They are there only while they are true.
+const (
+	// ConditionNodesOverlap says that older pools hold nodes that this one asks for.
+	ConditionNodesOverlap = "NodesOverlap"
+	// ConditionCapacityExhausted says that pods wait for which no node of the pool
+	// has room.
+	ConditionCapacityExhausted = "CapacityExhausted"
+)
+
 // Conditions that the manager writes on pods: the results of the checks it
 // makes. They change when the outcome does.
 const (
@@ -173,6 +182,22 @@ const (
 	ReasonMoreThanLimit = "MoreThanLimit"
 	// ReasonNotGated: pods run that did not wait for the Quota.
 	ReasonNotGated = "NotGated"
+	// ReasonNoNodes: the pool has no node yet.
+	ReasonNoNodes = "NoNodes"
+	// ReasonNodesNotReady: no node of the pool takes work.
+	ReasonNodesNotReady = "NodesNotReady"
+	// ReasonProvisioning: nodes of the pool are being made or removed.
+	ReasonProvisioning = "Provisioning"
+	// ReasonLabelling: nodes are still to get the labels and taints of the pool.
+	ReasonLabelling = "Labelling"
+	// ReasonProvisionerMissing: what is to make the nodes of a pool is not there.
+	ReasonProvisionerMissing = "ProvisionerMissing"
+	// ReasonProvisionerNotReady: what is to make the nodes of a pool can't.
+	ReasonProvisionerNotReady = "ProvisionerNotReady"
+	// ReasonNodesHeld: older pools have nodes that the pool asks for.
+	ReasonNodesHeld = "NodesHeld"
+	// ReasonInsufficientResources: a pod asks for more than any node has left.
+	ReasonInsufficientResources = "InsufficientResources"
 	// ReasonError: a request to the API server failed and is tried again.
 	ReasonError = "Error"
 )

@@ -85,6 +85,19 @@ const (
 	GoneTaint = "kdcos.io/gone"
 	// MaintenanceFinalizer keeps a NodeMaintenance until its node is put to use again.
 	MaintenanceFinalizer = "kdcos.io/maintenance"
+	// NodePoolAppliedAnnotation carries, on a node, what its NodePool has set there:
+	// labels and taints, each with the value that it had before. Kubelets may write
+	// annotations of their node, so it counts only where NodePoolAppliedLabel fits.
+	NodePoolAppliedAnnotation = "kdcos.io/pool-applied"
+	// NodePoolAppliedLabel carries, on a node, a hash of that annotation. Only the
+	// manager sets it.
+	NodePoolAppliedLabel = "kdcos.node-restriction.kubernetes.io/pool-applied"
+	// KarpenterNodePoolLabel carries, on a node that Karpenter made, the name of
+	// Karpenter's NodePool, which is that of ours.
+	KarpenterNodePoolLabel = "karpenter.sh/nodepool"
+	// ClusterAPINodePoolLabel carries, on machines of Cluster API and so on their
+	// nodes, the name of the NodePool they are for.
+	ClusterAPINodePoolLabel = "node.cluster.x-k8s.io/kdcos-pool"
 	// QuotaGate is the scheduling gate of a pod that waits for a Quota. Only the
 	// manager removes it.
 	QuotaGate = "kdcos.io/quota"

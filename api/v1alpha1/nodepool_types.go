@@ -65,7 +65,9 @@ type NodePoolGPU struct {
 	// +listMapKey=name
 	// +optional
 	Resources []GPUResource `json:"resources,omitempty"`
-	// scheduling says who may use the nodes. Without it, Restricted.
+	// scheduling says who may use the nodes. Without it, Restricted. Where it is
+	// Unrestricted, any container may find the GPUs that its image asks to see, unless
+	// the nodes hand out devices by volume mounts only.
 	// +optional
 	Scheduling GPUScheduling `json:"scheduling,omitempty"`
 }
@@ -185,6 +187,7 @@ type ClusterAPIProvisioner struct {
 // Provisioner makes the nodes of a pool.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.karpenter) != has(self.clusterAPI)",message="give one provisioner: karpenter or clusterAPI"
+// +kubebuilder:validation:XValidation:rule="has(self.karpenter) == has(oldSelf.karpenter)",message="the provisioner of a pool can't be replaced by another: make another pool"
 type Provisioner struct {
 	// karpenter makes nodes as pods need them.
 	// +optional
@@ -225,8 +228,10 @@ type Scaling struct {
 // role, with their attributes, fault domain and GPUs.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.selector) != has(self.provisioner)",message="a pool has a selector, of nodes that are there, or a provisioner that makes them"
+// +kubebuilder:validation:XValidation:rule="has(self.provisioner) == has(oldSelf.provisioner)",message="a pool can't change between a selector and a provisioner: make another pool"
 // +kubebuilder:validation:XValidation:rule="!has(self.scaling) || has(self.provisioner)",message="scaling needs a provisioner: nodes that a selector adopts are made by others"
 // +kubebuilder:validation:XValidation:rule="!has(self.provisioner) || !has(self.provisioner.clusterAPI) || has(self.scaling)",message="the provisioner clusterAPI needs scaling"
+// +kubebuilder:validation:XValidation:rule="!has(self.provisioner) || !has(self.provisioner.clusterAPI) || !has(self.scaling) || has(self.scaling.replicas) || (has(self.scaling.min) && has(self.scaling.max))",message="the provisioner clusterAPI needs scaling.replicas, or both scaling.min and scaling.max, as the cluster autoscaler does"
 // +kubebuilder:validation:XValidation:rule="!has(self.provisioner) || !has(self.provisioner.clusterAPI) || !has(self.scaling) || !has(self.scaling.limits)",message="scaling.limits is for the provisioner karpenter"
 // +kubebuilder:validation:XValidation:rule="!has(self.provisioner) || !has(self.provisioner.karpenter) || !has(self.scaling) || (!has(self.scaling.min) && !has(self.scaling.max))",message="scaling.min and scaling.max are for the provisioner clusterAPI"
 type NodePoolSpec struct {
@@ -337,7 +342,8 @@ type NodePoolNodes struct {
 	Drained int32 `json:"drained,omitempty"`
 }
 
-// NodePoolResource is how much of a resource the nodes of a pool have.
+// NodePoolResource is how much of a resource the nodes of a pool have. Amounts of
+// 0 are written, which omitzero would leave out.
 type NodePoolResource struct {
 	// name of the resource, as Kubernetes has it: cpu, memory,
 	// ephemeral-storage, pods, or an extended one.
@@ -346,17 +352,17 @@ type NodePoolResource struct {
 	Name string `json:"name,omitempty"`
 	// capacity is what pods may use on all nodes.
 	// +required
-	Capacity resource.Quantity `json:"capacity,omitzero"`
+	Capacity resource.Quantity `json:"capacity"`
 	// allocated is what pods on the nodes ask for.
 	// +required
-	Allocated resource.Quantity `json:"allocated,omitzero"`
+	Allocated resource.Quantity `json:"allocated"`
 	// free is what is left on nodes that take new work.
 	// +required
-	Free resource.Quantity `json:"free,omitzero"`
+	Free resource.Quantity `json:"free"`
 	// largestFree is what is left on the node with the largest free slot, which
 	// is the biggest pod that fits.
 	// +required
-	LargestFree resource.Quantity `json:"largestFree,omitzero"`
+	LargestFree resource.Quantity `json:"largestFree"`
 }
 
 // NodePoolStatus is what was seen of a NodePool.
@@ -384,8 +390,8 @@ type NodePoolStatus struct {
 	// +listType=set
 	// +optional
 	Zones []NodeLabelValue `json:"zones,omitempty"`
-	// pendingPods is the number of pods that find no node and could only run on
-	// nodes of this pool, or rather there than elsewhere.
+	// pendingPods is the number of pods that find no node and accept those of this
+	// pool. Pods that accept several pools count in each.
 	// +optional
 	PendingPods int32 `json:"pendingPods,omitempty"`
 }

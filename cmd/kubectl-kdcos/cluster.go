@@ -93,6 +93,7 @@ func newMapper() meta.RESTMapper {
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
 	mapper.Add(maintenanceKind, meta.RESTScopeRoot)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("NodePool"), meta.RESTScopeRoot)
 	return mapper
 }
 

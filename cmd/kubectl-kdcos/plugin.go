@@ -95,6 +95,7 @@ func newRootCommand(p *plugin) *cobra.Command {
 		{Message: "Nodes:", Commands: []*cobra.Command{newDeactivateCommand(p), newDrainCommand(p), newDecommissionCommand(p), newReactivateCommand(p)}},
 		{Message: "Shares Of The Datacenter:", Commands: []*cobra.Command{newQuotaCommand(p)}},
 		{Message: "Names And Addresses:", Commands: []*cobra.Command{newVIPsCommand(p), newDigCommand(p), newStubDomainsCommand(p)}},
+		{Message: "Nodes:", Commands: []*cobra.Command{newNodesCommand(p)}},
 		{Message: "Settings:", Commands: []*cobra.Command{newCompletionCommand(p)}},
 	}
 	groups.Add(root)

@@ -4,193 +4,258 @@
 package nodepools_test
 
 import (
+	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
-	"github.com/kdcos/kdcos/internal/workload"
 )
 
-const rack = v1alpha1.NodeAttributePrefix + "rack"
+const gpu = "nvidia.com/gpu"
 
-var _ = Describe("Nodes", func() {
-	var namespace string
-
-	BeforeEach(func(ctx SpecContext) {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			GenerateName: "nodes-", Labels: map[string]string{v1alpha1.AllowHostNetworkLabel: "true"},
-		}}
-		Expect(k8s.Create(ctx, ns)).To(Succeed())
-		namespace = ns.Name
-	})
-
-	// node makes a node for the length of the spec.
-	node := func(ctx SpecContext, name string, labels map[string]string) *corev1.Node {
+var _ = Describe("NodePools", func() {
+	// node makes a node with two cores for the length of the spec.
+	node := func(ctx SpecContext, labels map[string]string, taints ...corev1.Taint) *corev1.Node {
 		GinkgoHelper()
-		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-", Labels: labels}, Spec: corev1.NodeSpec{Taints: taints}}
 		Expect(k8s.Create(ctx, n)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(k8s.Delete(ctx, n))).To(Succeed()) })
+		n.Status.Allocatable = corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourceMemory: resource.MustParse("4Gi"), corev1.ResourcePods: resource.MustParse("10"),
+		}
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		Expect(k8s.Status().Update(ctx, n)).To(Succeed())
 		return n
 	}
-	// app makes an App without instances for the length of the spec.
-	app := func(ctx SpecContext, name string, instances int32, constraints ...v1alpha1.Constraint) *v1alpha1.App {
+	// create makes a pool for the length of the spec.
+	create := func(ctx SpecContext, pool *v1alpha1.NodePool) *v1alpha1.NodePool {
 		GinkgoHelper()
-		a := &v1alpha1.App{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-			Spec: v1alpha1.AppSpec{
-				Instances: &instances, Constraints: constraints,
-				Container: &v1alpha1.Container{Docker: &v1alpha1.DockerContainer{Image: "example/web:1"}},
-			},
+		Expect(k8s.Create(ctx, pool)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(k8s.Delete(ctx, pool))).To(Succeed()) })
+		return pool
+	}
+	selecting := func(label string) *v1alpha1.NodePool {
+		return &v1alpha1.NodePool{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "pool-"},
+			Spec:       v1alpha1.NodePoolSpec{Selector: map[string]v1alpha1.NodeLabelValue{"pool": v1alpha1.NodeLabelValue(label)}},
 		}
-		Expect(k8s.Create(ctx, a)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(k8s.Delete(ctx, a))).To(Succeed()) })
-		return a
 	}
-	like := func(operator v1alpha1.ConstraintOperator, value string) v1alpha1.Constraint {
-		return v1alpha1.Constraint{Field: "rack", Operator: operator, Value: &value}
-	}
-	label := func(c v1alpha1.Constraint) string {
+	// looks waits until a node has these labels, beside those it came with, and taints.
+	looks := func(ctx SpecContext, n *corev1.Node, labels map[string]string, taints ...string) {
 		GinkgoHelper()
-		all := workload.Matches(&v1alpha1.AppSpec{Constraints: []v1alpha1.Constraint{c}})
-		Expect(all).To(HaveLen(1))
-		return all[0].Label()
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(n), n)).To(Succeed())
+			has := maps.Clone(n.Labels)
+			delete(has, v1alpha1.NodePoolAppliedLabel)
+			g.Expect(has).To(Equal(labels))
+			var all []string
+			for _, t := range n.Spec.Taints {
+				// The API server of tests taints nodes that are not ready.
+				if t.Key != corev1.TaintNodeNotReady {
+					all = append(all, t.Key+"="+t.Value+":"+string(t.Effect))
+				}
+			}
+			g.Expect(all).To(ConsistOf(taints))
+		}).WithTimeout(30 * time.Second).WithPolling(20 * time.Millisecond).Should(Succeed())
 	}
-	eventually := func(ctx SpecContext, n *corev1.Node, want ...string) {
+	becomes := func(ctx SpecContext, pool *v1alpha1.NodePool, check func(Gomega, *v1alpha1.NodePoolStatus)) {
 		GinkgoHelper()
-		Eventually(func() []string { return matchesOf(ctx, n) }).WithTimeout(30 * time.Second).WithPolling(20 * time.Millisecond).Should(ConsistOf(want))
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pool), pool)).To(Succeed())
+			g.Expect(pool.Status.ObservedGeneration).To(Equal(pool.Generation))
+			check(g, &pool.Status)
+		}).WithTimeout(30 * time.Second).WithPolling(50 * time.Millisecond).Should(Succeed())
+	}
+	change := func(ctx SpecContext, pool *v1alpha1.NodePool, do func(*v1alpha1.NodePoolSpec)) {
+		GinkgoHelper()
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pool), pool)).To(Succeed())
+			do(&pool.Spec)
+			g.Expect(k8s.Update(ctx, pool)).To(Succeed())
+		}).WithTimeout(30 * time.Second).Should(Succeed())
 	}
 
-	It("get a label for each match that an App asks for", func(ctx SpecContext) {
-		one := node(ctx, "one", map[string]string{rack: "rack-1", "keep": "me"})
-		two := node(ctx, "two", nil)
-		matching, other := like("LIKE", "rack-[12]"), like("UNLIKE", "rack-1")
-		a := app(ctx, "web", 0, matching)
-		b := app(ctx, "api", 0, matching, other)
-		eventually(ctx, one, label(matching))
-		eventually(ctx, two, label(other))
+	It("mark their nodes, again and again, and leave no trace", func(ctx SpecContext) {
+		const foreign = "example.com/foreign"
+		first := node(ctx, map[string]string{"pool": "marks", "keep": "me"}, corev1.Taint{Key: foreign, Effect: corev1.TaintEffectNoSchedule})
+		stranger := node(ctx, map[string]string{"pool": "other"})
+		pool := selecting("marks")
+		pool.Spec.Role = v1alpha1.RolePublic
+		pool.Spec.Attributes = map[string]v1alpha1.NodeLabelValue{"public_ip": "true"}
+		create(ctx, pool)
+		labels := map[string]string{
+			"pool": "marks", "keep": "me", v1alpha1.NodePoolLabel: pool.Name, v1alpha1.NodeRoleLabel: v1alpha1.RolePublic,
+			v1alpha1.NodeAttributePrefix + "public_ip": "true",
+		}
+		role := v1alpha1.NodeRoleTaint + "=slave_public:NoSchedule"
+		looks(ctx, first, labels, foreign+"=:NoSchedule", role)
+		looks(ctx, stranger, map[string]string{"pool": "other"})
+		late := node(ctx, map[string]string{"pool": "marks", "keep": "me"})
+		looks(ctx, late, labels, role)
 
-		By("a node that comes later")
-		three := node(ctx, "three", map[string]string{rack: "rack-2"})
-		eventually(ctx, three, label(matching), label(other))
-
-		By("an attribute that changes")
-		setLabel(ctx, one, rack, ptr.To("rack-9"))
-		eventually(ctx, one, label(other))
-		Expect(one.Labels).To(HaveKeyWithValue("keep", "me"))
-
-		By("an App that goes, and one that asks for something else")
-		Expect(k8s.Delete(ctx, b)).To(Succeed())
-		eventually(ctx, one)
-		eventually(ctx, three, label(matching))
-		number := like("IS", "7")
+		By("somebody who removes a label, a taint and the record, and adds a taint")
 		Eventually(func(g Gomega) {
-			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(a), a)).To(Succeed())
-			a.Spec.Constraints = []v1alpha1.Constraint{number}
-			g.Expect(k8s.Update(ctx, a)).To(Succeed())
-		}).Should(Succeed())
-		setLabel(ctx, three, rack, ptr.To("7.0"))
-		eventually(ctx, three, label(number))
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(first), first)).To(Succeed())
+			delete(first.Labels, v1alpha1.NodeRoleLabel)
+			first.Labels[v1alpha1.NodeAttributePrefix+"public_ip"] = "no"
+			first.Annotations = nil
+			first.Spec.Taints = []corev1.Taint{{Key: "example.com/new", Effect: corev1.TaintEffectNoSchedule}}
+			g.Expect(k8s.Update(ctx, first)).To(Succeed())
+		}).WithTimeout(30 * time.Second).Should(Succeed())
+		looks(ctx, first, labels, "example.com/new=:NoSchedule", role)
 
-		By("somebody who takes a label away, and one who makes one up")
-		setLabel(ctx, three, label(number), nil)
-		eventually(ctx, three, label(number))
-		setLabel(ctx, three, v1alpha1.NodeMatchPrefix+"made-up", ptr.To("true"))
-		setLabel(ctx, two, label(number), ptr.To("true"))
-		eventually(ctx, three, label(number))
-		eventually(ctx, two)
+		By("another role, and a node that leaves")
+		change(ctx, pool, func(s *v1alpha1.NodePoolSpec) { s.Role, s.Attributes = "gold", nil })
+		delete(labels, v1alpha1.NodeAttributePrefix+"public_ip")
+		labels[v1alpha1.NodeRoleLabel] = "gold"
+		looks(ctx, late, labels, v1alpha1.NodeRoleTaint+"=gold:NoSchedule")
+		setLabel(ctx, late, "pool", nil)
+		looks(ctx, late, map[string]string{"keep": "me"})
+
+		By("the pool going")
+		Expect(k8s.Delete(ctx, pool)).To(Succeed())
+		looks(ctx, first, map[string]string{"pool": "marks", "keep": "me", v1alpha1.NodeAttributePrefix + "public_ip": "no"}, "example.com/new=:NoSchedule")
+		Expect(first.Annotations).NotTo(HaveKey(v1alpha1.NodePoolAppliedAnnotation))
 	})
 
-	It("keep a label that a pod of an older configuration asks for", func(ctx SpecContext) {
-		n := node(ctx, "old", map[string]string{rack: "rack-1"})
-		before := like("LIKE", "rack-[12]")
-		a := app(ctx, "web", 1, before)
-		eventually(ctx, n, label(before))
-		var pods corev1.PodList
-		Eventually(func(g Gomega) {
-			g.Expect(k8s.List(ctx, &pods, client.InNamespace(namespace))).To(Succeed())
-			g.Expect(pods.Items).To(HaveLen(1))
-		}).WithTimeout(10 * time.Second).Should(Succeed())
-		Expect(workload.MatchLabels(pods.Items[0].Spec.Affinity)).To(Equal([]string{label(before)}))
-
-		after := like("LIKE", "rack-[13]")
-		Eventually(func(g Gomega) {
-			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(a), a)).To(Succeed())
-			a.Spec.Constraints = []v1alpha1.Constraint{after}
-			// The old instance stays until a new one is healthy, which none ever is here.
-			g.Expect(k8s.Update(ctx, a)).To(Succeed())
-		}).Should(Succeed())
-		eventually(ctx, n, label(before), label(after))
-		Expect(k8s.Delete(ctx, &pods.Items[0], client.GracePeriodSeconds(0))).To(Succeed())
-		eventually(ctx, n, label(after))
+	It("taint nodes with GPUs as soon as they have any", func(ctx SpecContext) {
+		n := node(ctx, map[string]string{"pool": "gpus"})
+		pool := create(ctx, selecting("gpus"))
+		labels := map[string]string{"pool": "gpus", v1alpha1.NodePoolLabel: pool.Name}
+		looks(ctx, n, labels)
+		n.Status.Allocatable[gpu] = resource.MustParse("2")
+		Expect(k8s.Status().Update(ctx, n)).To(Succeed())
+		looks(ctx, n, labels, gpu+"=:NoSchedule")
+		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(s.Resources).To(ContainElement(HaveField("Name", gpu)))
+		})
+		change(ctx, pool, func(s *v1alpha1.NodePoolSpec) {
+			s.GPU = &v1alpha1.NodePoolGPU{Scheduling: v1alpha1.GPUSchedulingUnrestricted}
+		})
+		looks(ctx, n, labels)
 	})
 
-	It("are not troubled by a constraint that is wrong, nor by the App of it", func(ctx SpecContext) {
-		n := node(ctx, "sane", map[string]string{rack: "rack-1"})
-		wrong := app(ctx, "wrong", 1, like("LIKE", "a[b[c]]"), like("LIKE", "rack-."))
-		good := like("LIKE", "rack-.")
-		eventually(ctx, n, label(good))
-		Eventually(func(g Gomega) {
-			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(wrong), wrong)).To(Succeed())
-			stalled := meta.FindStatusCondition(wrong.Status.Conditions, v1alpha1.ConditionStalled)
-			g.Expect(stalled).NotTo(BeNil())
-			g.Expect(stalled.Reason).To(Equal(v1alpha1.ReasonInvalid))
-			g.Expect(stalled.Message).To(ContainSubstring(`spec.constraints[0].value: the regular expression has "[": in Java a bracket in a class opens another class`))
-		}).WithTimeout(10 * time.Second).Should(Succeed())
+	It("tell who has a node that several ask for", func(ctx SpecContext) {
+		n := node(ctx, map[string]string{"pool": "both"})
+		older := create(ctx, selecting("both"))
+		// Creation times have whole seconds.
+		time.Sleep(time.Second)
+		younger := create(ctx, selecting("both"))
+		becomes(ctx, younger, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			overlap := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionNodesOverlap)
+			g.Expect(overlap).NotTo(BeNil())
+			g.Expect(overlap.Message).To(Equal(fmt.Sprintf("%s: in %s, which is older", n.Name, older.Name)))
+			g.Expect(meta.IsStatusConditionFalse(s.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+		})
+		looks(ctx, n, map[string]string{"pool": "both", v1alpha1.NodePoolLabel: older.Name})
+		Expect(k8s.Delete(ctx, older)).To(Succeed())
+		looks(ctx, n, map[string]string{"pool": "both", v1alpha1.NodePoolLabel: younger.Name})
+		becomes(ctx, younger, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionNodesOverlap)).To(BeNil())
+			g.Expect(meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+		})
 	})
 
-	It("are not written at rest, whatever the kubelet reports", func(ctx SpecContext) {
-		n := node(ctx, "restless", map[string]string{rack: "rack-1"})
-		asked := like("LIKE", "rack-.")
-		a := app(ctx, "web", 0, asked)
-		eventually(ctx, n, label(asked))
-		Eventually(func(g Gomega) {
-			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(a), a)).To(Succeed())
-			g.Expect(a.Status.ObservedGeneration).To(Equal(a.Generation))
-		}).WithTimeout(10 * time.Second).Should(Succeed())
-		version := a.ResourceVersion
+	It("tell what nodes have, what pods take and who waits", func(ctx SpecContext) {
+		one, two := node(ctx, map[string]string{"pool": "full", corev1.LabelTopologyZone: "a"}), node(ctx, map[string]string{"pool": "full"})
+		pool := create(ctx, selecting("full"))
+		pod := func(name, node, cpu string) *corev1.Pod {
+			GinkgoHelper()
+			p := &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+				Spec: corev1.PodSpec{
+					NodeName: node, NodeSelector: map[string]string{"pool": "full"},
+					Containers: []corev1.Container{{Name: "c", Image: "example/web:1", Resources: corev1.ResourceRequirements{
+						Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)},
+					}}},
+				},
+			}
+			Expect(k8s.Create(ctx, p)).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) {
+				Expect(client.IgnoreNotFound(k8s.Delete(ctx, p, client.GracePeriodSeconds(0)))).To(Succeed())
+			})
+			return p
+		}
+		cpu := func(g Gomega, s *v1alpha1.NodePoolStatus) []string {
+			g.Expect(s.Resources).NotTo(BeEmpty())
+			r := s.Resources[0]
+			return []string{r.Name, r.Capacity.String(), r.Allocated.String(), r.Free.String(), r.LargestFree.String()}
+		}
+		running := pod("running", one.Name, "1500m")
+		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(cpu(g, s)).To(Equal([]string{"cpu", "4", "1500m", "2500m", "2"}))
+			g.Expect(s.Nodes).To(Equal(v1alpha1.NodePoolNodes{Total: 2, Ready: 2}))
+			g.Expect(s.Zones).To(Equal([]v1alpha1.NodeLabelValue{"a"}))
+			g.Expect(s.PendingPods).To(BeZero())
+		})
+
+		By("a pod that finds no node")
+		big := pod("big", "", "3")
+		big.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		Expect(k8s.Status().Update(ctx, big)).To(Succeed())
+		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(s.PendingPods).To(BeEquivalentTo(1))
+			exhausted := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionCapacityExhausted)
+			g.Expect(exhausted).NotTo(BeNil())
+			g.Expect(exhausted.Message).To(HaveSuffix("not enough cpu"))
+		})
+
+		By("maintenance of a node")
+		m := &v1alpha1.NodeMaintenance{ObjectMeta: metav1.ObjectMeta{Name: two.Name}, Spec: v1alpha1.NodeMaintenanceSpec{Action: v1alpha1.MaintenanceDrain}}
+		Expect(k8s.Create(ctx, m)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(m), m)).To(Succeed())
+			m.Finalizers = nil
+			Expect(k8s.Update(ctx, m)).To(Succeed())
+			Expect(client.IgnoreNotFound(k8s.Delete(ctx, m))).To(Succeed())
+		})
+		m.Status.State = v1alpha1.MaintenanceDrained
+		Expect(k8s.Status().Update(ctx, m)).To(Succeed())
+		Expect(k8s.Delete(ctx, big, client.GracePeriodSeconds(0))).To(Succeed())
+		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(s.Nodes).To(Equal(v1alpha1.NodePoolNodes{Total: 2, Ready: 1, Drained: 1}))
+			g.Expect(cpu(g, s)).To(Equal([]string{"cpu", "4", "1500m", "500m", "500m"}))
+			g.Expect(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionCapacityExhausted)).To(BeNil())
+		})
+
+		By("a pod that is over")
+		running.Status.Phase = corev1.PodSucceeded
+		Expect(k8s.Status().Update(ctx, running)).To(Succeed())
+		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(cpu(g, s)).To(Equal([]string{"cpu", "4", "0", "2", "2"}))
+		})
+	})
+
+	It("write nothing at rest, whatever the kubelet reports", func(ctx SpecContext) {
+		n := node(ctx, map[string]string{"pool": "rest"})
+		pool := create(ctx, selecting("rest"))
+		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
+			g.Expect(s.Conditions).To(ConsistOf(And(HaveField("Type", v1alpha1.ConditionReady), HaveField("Status", metav1.ConditionTrue))))
+		})
+		version := pool.ResourceVersion
 		var last string
-		for range 5 {
+		for range 3 {
 			Eventually(func(g Gomega) {
 				g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(n), n)).To(Succeed())
-				n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()}}
-				n.Annotations = map[string]string{"beat": time.Now().String()}
-				g.Expect(k8s.Update(ctx, n)).To(Succeed())
-			}).Should(Succeed())
+				n.Status.Conditions[0].LastHeartbeatTime = metav1.NewTime(time.Now().Add(time.Second))
+				n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint(time.Now())}})
+				g.Expect(k8s.Status().Update(ctx, n)).To(Succeed())
+			}).WithTimeout(30 * time.Second).Should(Succeed())
 			last = n.ResourceVersion
 		}
 		Consistently(func(g Gomega) {
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(n), n)).To(Succeed())
 			g.Expect(n.ResourceVersion).To(Equal(last))
-			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(a), a)).To(Succeed())
-			g.Expect(a.ResourceVersion).To(Equal(version))
-		}).WithTimeout(time.Second).Should(Succeed())
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pool), pool)).To(Succeed())
+			g.Expect(pool.ResourceVersion).To(Equal(version))
+		}).WithTimeout(3 * time.Second).Should(Succeed())
 	})
 })
-
-// matchesOf reads a node and returns the keys of its labels of matches.
-func matchesOf(ctx SpecContext, n *corev1.Node) []string {
-	GinkgoHelper()
-	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(n), n)).To(Succeed())
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(n.Labels)), func(key string) bool { return !strings.HasPrefix(key, v1alpha1.NodeMatchPrefix) })
-}
-
-func setLabel(ctx SpecContext, n *corev1.Node, key string, value *string) {
-	GinkgoHelper()
-	before := n.DeepCopy()
-	if value != nil {
-		n.Labels[key] = *value
-	} else {
-		delete(n.Labels, key)
-	}
-	Expect(k8s.Patch(ctx, n, client.MergeFrom(before))).To(Succeed())
-}

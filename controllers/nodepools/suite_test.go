@@ -23,12 +23,16 @@ func TestNodes(t *testing.T) {
 	RunSpecs(t, "The controller of nodes")
 }
 
-var k8s client.WithWatch
+var (
+	k8s   client.WithWatch
+	plane *testkit.ControlPlane
+)
 
 var _ = BeforeSuite(func() {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
 	ctx, cancel := context.WithCancel(context.Background())
-	plane, err := testkit.Start(ctx)
+	var err error
+	plane, err = testkit.Start(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	DeferCleanup(cancel)

@@ -3,7 +3,8 @@
 
 // Package apply makes and removes the objects that ours own. It is the only
 // writer of children: nothing else creates, changes or deletes a Pod, a
-// PersistentVolumeClaim or a ControllerRevision.
+// PersistentVolumeClaim or a ControllerRevision. It also writes what pools want of
+// nodes and of what makes them.
 package apply
 
 import (
@@ -15,7 +16,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -65,17 +68,9 @@ func (a *Applier) CreateKept(ctx context.Context, obj any) error {
 
 // create makes an object, or leaves one of its name as it is if it will do.
 func (a *Applier) create(ctx context.Context, child any, willDo func(metav1.Object) bool) error {
-	raw, err := json.Marshal(child)
+	obj, gvk, err := a.object(child)
 	if err != nil {
-		return fmt.Errorf("encode child: %w", err)
-	}
-	decoded, gvk, err := a.decoder.Decode(raw, nil, nil)
-	if err != nil {
-		return fmt.Errorf("decode child: %w", err)
-	}
-	obj, ok := decoded.(client.Object)
-	if !ok {
-		return fmt.Errorf("create %s: not an object", gvk.Kind)
+		return err
 	}
 	err = a.client.Create(ctx, obj)
 	if !apierrors.IsAlreadyExists(err) {
@@ -90,6 +85,28 @@ func (a *Applier) create(ctx context.Context, child any, willDo func(metav1.Obje
 		return &NameConflictError{Kind: gvk.Kind, Name: obj.GetName()}
 	}
 	return nil
+}
+
+// object is the child that is described. One of a kind that is not ours to know
+// comes as it is.
+func (a *Applier) object(child any) (client.Object, *schema.GroupVersionKind, error) {
+	if obj, is := child.(*unstructured.Unstructured); is {
+		gvk := obj.GroupVersionKind()
+		return obj, &gvk, nil
+	}
+	raw, err := json.Marshal(child)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode child: %w", err)
+	}
+	decoded, gvk, err := a.decoder.Decode(raw, nil, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decode child: %w", err)
+	}
+	obj, ok := decoded.(client.Object)
+	if !ok {
+		return nil, nil, fmt.Errorf("create %s: not an object", gvk.Kind)
+	}
+	return obj, gvk, nil
 }
 
 // Update writes what differs between an object that was seen and what is to be of

@@ -72,7 +72,7 @@ func (p *Pods) start(ctx context.Context) error {
 	}
 	if err := p.cache.IndexField(ctx, &corev1.Pod{}, nodeName, func(obj client.Object) []string {
 		pod, ok := obj.(*corev1.Pod)
-		if !ok || pod.Spec.NodeName == "" {
+		if !ok {
 			return nil
 		}
 		return []string{pod.Spec.NodeName}
@@ -100,7 +100,7 @@ func (p *Pods) List(ctx context.Context, options ...client.ListOption) ([]corev1
 	return pods.Items, nil
 }
 
-// On selects the pods of a node.
+// On selects the pods of a node, and those that are on none if it is "".
 func On(node string) client.ListOption {
 	return client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector(nodeName, node)}
 }

@@ -72,6 +72,16 @@ type Ready struct {
 // Error returns reason and message.
 func (e *Ready) Error() string { return e.Reason + ": " + e.Message }
 
+// Unknown says that nothing can be said of an object yet, such as when not all is
+// read that it depends on: its status stays as it is.
+type Unknown struct {
+	// After is when to look again.
+	After time.Duration
+}
+
+// Error says so.
+func (e *Unknown) Error() string { return "not known yet" }
+
 // conflictPause is how long an object is left alone that somebody else was faster
 // to change. The change will be seen and brings on a pass; tried again sooner, a
 // cache that lags behind would have us write in vain all the time.
@@ -150,6 +160,10 @@ func (r *withStatus[T]) Reconcile(ctx context.Context, req reconcile.Request) (r
 	if apierrors.IsConflict(err) {
 		// Somebody was faster: what we saw is old.
 		return reconcile.Result{RequeueAfter: conflictPause}, nil
+	}
+	var unknown *Unknown
+	if errors.As(err, &unknown) {
+		return reconcile.Result{RequeueAfter: unknown.After}, nil
 	}
 	result, err = settle(obj, result, err)
 	written := r.report(ctx, req, &result, err, &change[T]{before, obj})

@@ -41,7 +41,7 @@ func (t *task) container(settings Settings, slot Slot) (*corev1ac.ContainerApply
 		WithName(t.name).
 		WithImage(image(spec, settings)).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
-		WithEnv(env...).
+		WithEnv(t.hideGPUs(env)...).
 		WithPorts(containerPorts(ports, spec.OnHostNetwork())...).
 		WithResources(corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits))
 	if hasImage(spec) && ptr.Deref(spec.Container.Docker.ForcePullImage, false) {

@@ -256,7 +256,7 @@ func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.Tolerati
 				WithOperator(corev1.TolerationOpEqual).WithValue(role).WithEffect(corev1.TaintEffectNoSchedule))
 		}
 	}
-	if gpus(spec) > 0 || spec.Labels[gpuSchedulingLabel] == gpuUnrestricted {
+	if acceptsGPUNodes(spec) {
 		all = append(all, corev1ac.Toleration().WithKey(string(settings.gpuResource())).
 			WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoSchedule))
 	}

@@ -44,8 +44,8 @@ var unsupported = []string{
 // kinds are the pages that explain ours, by the file of their definition.
 var kinds = map[string]string{
 	"kdcos.io_apps.yaml": "docs/app.md", "kdcos.io_virtualips.yaml": "docs/virtualip.md",
-	"kdcos.io_nodemaintenances.yaml": "docs/nodemaintenance.md",
-	"kdcos.io_jobs.yaml":             "docs/job.md", "kdcos.io_jobruns.yaml": "docs/job.md",
+	"kdcos.io_jobs.yaml": "docs/job.md", "kdcos.io_jobruns.yaml": "docs/job.md",
+	"kdcos.io_nodepools.yaml": "docs/nodepool.md", "kdcos.io_nodemaintenances.yaml": "docs/nodemaintenance.md",
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {
@@ -195,7 +195,10 @@ func TestObjects(t *testing.T) {
 func checkObject(t *testing.T, where, text string) {
 	t.Helper()
 	var object any = &v1alpha1.App{}
-	for kind, other := range map[string]any{"VirtualIP": &v1alpha1.VirtualIP{}, "Job": &v1alpha1.Job{}, "JobRun": &v1alpha1.JobRun{}, "NodeMaintenance": &v1alpha1.NodeMaintenance{}} {
+	for kind, other := range map[string]any{
+		"VirtualIP": &v1alpha1.VirtualIP{}, "Job": &v1alpha1.Job{}, "JobRun": &v1alpha1.JobRun{},
+		"NodePool": &v1alpha1.NodePool{}, "NodeMaintenance": &v1alpha1.NodeMaintenance{}, "Quota": &v1alpha1.Quota{},
+	} {
 		if strings.Contains(text, "kind: "+kind+"\n") {
 			object = other
 		}

@@ -17,7 +17,9 @@ type NodePoolGPUApplyConfiguration struct {
 	// resources count the GPUs of the nodes. Without them, the one that the
 	// operator names (manager.gpuResource).
 	Resources []GPUResourceApplyConfiguration `json:"resources,omitempty"`
-	// scheduling says who may use the nodes. Without it, Restricted.
+	// scheduling says who may use the nodes. Without it, Restricted. Where it is
+	// Unrestricted, any container may find the GPUs that its image asks to see, unless
+	// the nodes hand out devices by volume mounts only.
 	Scheduling *apiv1alpha1.GPUScheduling `json:"scheduling,omitempty"`
 }
 

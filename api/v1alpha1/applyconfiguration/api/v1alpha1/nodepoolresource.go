@@ -12,7 +12,8 @@ import (
 // NodePoolResourceApplyConfiguration represents a declarative configuration of the NodePoolResource type for use
 // with apply.
 //
-// NodePoolResource is how much of a resource the nodes of a pool have.
+// NodePoolResource is how much of a resource the nodes of a pool have. Amounts of
+// 0 are written, which omitzero would leave out.
 type NodePoolResourceApplyConfiguration struct {
 	// name of the resource, as Kubernetes has it: cpu, memory,
 	// ephemeral-storage, pods, or an extended one.

@@ -26,8 +26,8 @@ type NodePoolStatusApplyConfiguration struct {
 	Resources []NodePoolResourceApplyConfiguration `json:"resources,omitempty"`
 	// zones are the zones of the nodes, sorted.
 	Zones []apiv1alpha1.NodeLabelValue `json:"zones,omitempty"`
-	// pendingPods is the number of pods that find no node and could only run on
-	// nodes of this pool, or rather there than elsewhere.
+	// pendingPods is the number of pods that find no node and accept those of this
+	// pool. Pods that accept several pools count in each.
 	PendingPods *int32 `json:"pendingPods,omitempty"`
 }
 
