@@ -143,7 +143,7 @@ func TestDecodePackage(t *testing.T) {
 		{"template is no base64", universe.V3, "marathon", map[string]any{"v2AppMustacheTemplate": "{}"}, "marathon.v2AppMustacheTemplate: must be base64"},
 		{"template is a number", universe.V3, "marathon", map[string]any{"v2AppMustacheTemplate": 1}, "marathon.v2AppMustacheTemplate: is number, must be a string"},
 		{"config is a list", universe.V3, "config", []any{}, "config: must be an object"},
-		{"number out of range", universe.V3, "config", map[string]any{"default": json.Number("1e999999999")}, "config: number 1e999999999 is out of range"},
+		{"number out of range", universe.V3, "config", map[string]any{"default": json.Number("1e999999999")}, "config: default: number is out of range"},
 		{"deep config", universe.V3, "config", deep(99), "config: is nested deeper than 64 levels"},
 		{"broken schema is for later", universe.V3, "config", map[string]any{"type": 1}, ""},
 		{"resource", universe.V4, "resource", map[string]any{"assets": map[string]any{"uris": []any{}}}, "resource.assets.uris: is array, must be an object"},
