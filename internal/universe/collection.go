@@ -47,7 +47,8 @@ func better(a, b candidate) int {
 
 // NewCollection puts repositories together. Their order is their priority: of
 // packages with the same name and version the first repository's counts, of the
-// same repository the one with the highest release.
+// same repository the one with the highest release. What does not run on the
+// release of DC/OS in question is to be left out before, as repositories did.
 func NewCollection(repositories ...Repository) *Collection {
 	candidates := map[string][]candidate{}
 	for i, repository := range repositories {

@@ -143,7 +143,7 @@ func TestDecodePackage(t *testing.T) {
 		{"template is no base64", universe.V3, "marathon", map[string]any{"v2AppMustacheTemplate": "{}"}, "marathon.v2AppMustacheTemplate: must be base64"},
 		{"template is a number", universe.V3, "marathon", map[string]any{"v2AppMustacheTemplate": 1}, "marathon.v2AppMustacheTemplate: is number, must be a string"},
 		{"config is a list", universe.V3, "config", []any{}, "config: must be an object"},
-		{"number out of range", universe.V3, "config", map[string]any{"default": json.Number("1e999999999")}, "config: number 1e999999999 is out of range"},
+		{"number out of range", universe.V3, "config", map[string]any{"default": json.Number("1e999999999")}, "config: default: number is out of range"},
 		{"deep config", universe.V3, "config", deep(99), "config: is nested deeper than 64 levels"},
 		{"broken schema is for later", universe.V3, "config", map[string]any{"type": 1}, ""},
 		{"resource", universe.V4, "resource", map[string]any{"assets": map[string]any{"uris": []any{}}}, "resource.assets.uris: is array, must be an object"},
@@ -191,11 +191,19 @@ func TestDecodeIndexRefuses(t *testing.T) {
 		`{"packages":[{}`:      "index: packages: EOF",
 		`{"packages":[}`:       "index: packages: invalid character '}' looking for beginning of value",
 		`{"a":1,"packages":[]`: "index: EOF",
-		`{"packages":[` + strings.Repeat("1,", 1001) + `1]}`: "index: packages: more than 1000 packages can't be read, the last: package at packages[1000]: must be a JSON object",
 	} {
 		if _, err := universe.DecodeIndex([]byte(in)); err == nil || err.Error() != want {
 			t.Errorf("%.40s: got %v, want %s", in, err, want)
 		}
+	}
+}
+
+// TestDecodeIndexOfGarbage reads one good package among many that are none.
+func TestDecodeIndexOfGarbage(t *testing.T) {
+	good := string(encoded(t, minimal(universe.V4)))
+	index, err := universe.DecodeIndex([]byte(`{"packages":[` + strings.Repeat("1,", 1500) + good + `]}`))
+	if err != nil || len(index.Packages) != 1 || len(index.Rejected) != 1000 || index.Untold != 500 {
+		t.Error(index, err)
 	}
 }
 

@@ -21,8 +21,7 @@ const (
 // chooses the format by it.
 const Accept = repoType + ";charset=utf-8;version=v5," + repoType + ";charset=utf-8;version=v4," + repoType + ";charset=utf-8;version=v3"
 
-// maxRejected is how many packages that can't be read are told of. More than
-// that is no repository.
+// maxRejected is how many packages that can't be read are told of.
 const maxRejected = 1000
 
 // CheckContentType says what is wrong with the Content-Type of an index. What
@@ -47,8 +46,10 @@ func CheckContentType(header string) error {
 type Index struct {
 	// Packages are those that can be read, in the order of the repository.
 	Packages []*Package
-	// Rejected says why others can't.
+	// Rejected says why others can't, of the first thousand of them.
 	Rejected []*Error
+	// Untold is how many more can't.
+	Untold int
 }
 
 // DecodeIndex reads {"packages": […]}. What is wrong with one package does not
@@ -107,7 +108,8 @@ func readPackages(decoder *json.Decoder) (*Index, error) {
 			refusal.Package = fmt.Sprintf("at packages[%d]", i)
 		}
 		if len(out.Rejected) == maxRejected {
-			return nil, fmt.Errorf("more than %d packages can't be read, the last: %w", maxRejected, refusal)
+			out.Untold++
+			continue
 		}
 		out.Rejected = append(out.Rejected, refusal)
 	}

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,7 +33,7 @@ func parse(data []byte) (any, error) {
 	err := decoder.Decode(&document)
 	if err == nil {
 		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
-			return canonical(document, maxDepth)
+			return canonical(document, document, nil)
 		}
 		err = errors.New("there is more than one JSON value")
 	}
@@ -46,24 +48,30 @@ func parse(data []byte) (any, error) {
 	return nil, err
 }
 
-// canonical makes all numbers of a value canonical, in place.
-func canonical(value any, depth int) (any, error) {
-	if depth < 0 {
+// canonical makes all numbers of a value canonical, in place. The path is where
+// in the document the value is.
+func canonical(document, value any, path []string) (any, error) {
+	if len(path) > maxDepth {
 		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
 	}
 	var err error
 	switch v := value.(type) {
 	case json.Number:
-		return number(v)
+		n, ok := number(v)
+		if !ok {
+			return nil, errors.New(Problem{pathOf(path, document), "number is out of range"}.String())
+		}
+		return n, nil
 	case []any:
 		for i := range v {
-			if v[i], err = canonical(v[i], depth-1); err != nil {
+			if v[i], err = canonical(document, v[i], append(path, strconv.Itoa(i))); err != nil {
 				return nil, err
 			}
 		}
 	case map[string]any:
-		for k := range v {
-			if v[k], err = canonical(v[k], depth-1); err != nil {
+		// In order, so that the same value always gives the same error.
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if v[k], err = canonical(document, v[k], append(path, k)); err != nil {
 				return nil, err
 			}
 		}
@@ -73,23 +81,23 @@ func canonical(value any, depth int) (any, error) {
 
 // number returns the canonical form of a number. What a double can't hold is
 // refused: the exact value of 1e999999999 would fill the memory.
-func number(n json.Number) (json.Number, error) {
+func number(n json.Number) (out json.Number, ok bool) {
 	f, err := strconv.ParseFloat(string(n), 64)
 	mantissa, _, _ := strings.Cut(strings.ToLower(string(n)), "e")
 	zero := strings.Trim(mantissa, "-0.") == ""
 	switch {
 	case len(n) > maxNumber || err != nil || f == 0 && !zero:
-		return "", fmt.Errorf("number %s is out of range", shorten(string(n)))
+		return "", false
 	case zero:
-		return "0", nil
+		return "0", true
 	case !strings.ContainsAny(string(n), ".eE"):
-		return n, nil
+		return n, true
 	}
 	exact, ok := new(big.Rat).SetString(string(n))
 	if ok && exact.IsInt() {
-		return json.Number(exact.Num().String()), nil
+		return json.Number(exact.Num().String()), true
 	}
-	return n, nil
+	return n, ok
 }
 
 // encode returns the JSON of a value without escapes for HTML.
