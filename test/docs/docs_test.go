@@ -45,6 +45,7 @@ var unsupported = []string{
 var kinds = map[string]string{
 	"kdcos.io_apps.yaml": "docs/app.md", "kdcos.io_virtualips.yaml": "docs/virtualip.md",
 	"kdcos.io_jobs.yaml": "docs/job.md", "kdcos.io_jobruns.yaml": "docs/job.md",
+	"kdcos.io_quotas.yaml": "docs/quota.md",
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {
@@ -194,7 +195,7 @@ func TestObjects(t *testing.T) {
 func checkObject(t *testing.T, where, text string) {
 	t.Helper()
 	var object any = &v1alpha1.App{}
-	for kind, other := range map[string]any{"VirtualIP": &v1alpha1.VirtualIP{}, "Job": &v1alpha1.Job{}, "JobRun": &v1alpha1.JobRun{}} {
+	for kind, other := range map[string]any{"VirtualIP": &v1alpha1.VirtualIP{}, "Job": &v1alpha1.Job{}, "JobRun": &v1alpha1.JobRun{}, "Quota": &v1alpha1.Quota{}} {
 		if strings.Contains(text, "kind: "+kind+"\n") {
 			object = other
 		}
