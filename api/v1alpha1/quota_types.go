@@ -74,7 +74,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.limits) || !has(self.guarantees) || ((!has(self.guarantees.cpus) || !has(self.limits.cpus) || self.guarantees.cpus <= self.limits.cpus) && (!has(self.guarantees.mem) || !has(self.limits.mem) || self.guarantees.mem <= self.limits.mem) && (!has(self.guarantees.disk) || !has(self.limits.disk) || self.guarantees.disk <= self.limits.disk) && (!has(self.guarantees.gpus) || !has(self.limits.gpus) || self.guarantees.gpus <= self.limits.gpus))",message="a guarantee may not be more than the limit of the same resource"
 type QuotaSpec struct {
 	// limits are what the group may use at most, all groups in it included. What
-	// is not given is not limited, and 0 lets nothing start.
+	// is not given is not limited, and 0 lets nothing start that asks for it.
 	// +optional
 	Limits *QuotaResources `json:"limits,omitempty"`
 	// guarantees are what other groups leave for this one.
@@ -91,7 +91,7 @@ type QuotaSpec struct {
 	HeadOfLineTimeoutSeconds *int32 `json:"headOfLineTimeoutSeconds,omitempty"`
 	// releaseTimeoutSeconds is for how long a pod of an App may hold its share
 	// without a node that takes it while others wait, 10 to 86400 s; 600 s without
-	// it. It goes back into the line then, to where it was.
+	// it. It is made anew then, and waits behind those who wait.
 	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=86400
 	// +optional

@@ -51,7 +51,7 @@ func limit(ctx context.Context, name string, cpus float64, change ...func(*v1alp
 	Eventually(func() bool {
 		probe := pod(namespace, "probe", 1)
 		if prefix != "" {
-			probe.Labels = map[string]string{v1alpha1.JobLabel: prefix}
+			probe.OwnerReferences = []metav1.OwnerReference{{APIVersion: "kdcos.io/v1alpha1", Kind: "App", Name: prefix, UID: "1", Controller: ptr.To(true)}}
 		}
 		return k8s.Create(ctx, probe, client.DryRunAll) == nil && waits(probe)
 	}).Should(BeTrue())
@@ -284,6 +284,49 @@ var _ = Describe("A Quota", func() {
 })
 
 var _ = Describe("The gate", func() {
+	It("reaches the pods that count in the group, and no others", func(ctx SpecContext) {
+		ns := newNamespace(ctx)
+		limit(ctx, ns+".web", 1, func(s *v1alpha1.QuotaSpec) { s.CountJobs = ptr.To(false) })
+		all := newNamespace(ctx)
+		limit(ctx, all, 1)
+		owned := func(kind, group, name string, controller bool) func(*corev1.Pod) {
+			return func(p *corev1.Pod) {
+				p.OwnerReferences = []metav1.OwnerReference{{APIVersion: group, Kind: kind, Name: name, UID: "1", Controller: &controller}}
+			}
+		}
+		labelled := func(job string) func(*corev1.Pod) {
+			return func(p *corev1.Pod) { p.Labels = map[string]string{v1alpha1.JobLabel: job} }
+		}
+		for _, c := range []struct {
+			name         string
+			change       func(*corev1.Pod)
+			inWeb, inAll bool
+		}{
+			{"nobody's", func(*corev1.Pod) {}, false, true},
+			{"of the App of that name", owned("App", "kdcos.io/v1alpha1", "web", true), true, true},
+			{"of an App within", owned("App", "kdcos.io/v1alpha1", "web.api.v1", true), true, true},
+			{"of an App with a longer name", owned("App", "kdcos.io/v1alpha1", "webs", true), false, true},
+			{"of somebody else's App", owned("App", "other.io/v1", "web", true), false, true},
+			{"of an App that does not control it", owned("App", "kdcos.io/v1alpha1", "web", false), false, true},
+			{"of a Job", labelled("web.nightly"), false, true},
+			{"of a DaemonSet", owned("DaemonSet", "apps/v1", "web", true), false, false},
+			{"of a StatefulSet", owned("StatefulSet", "apps/v1", "web", true), false, true},
+			{"with a node", func(p *corev1.Pod) { p.Spec.NodeName = "node" }, false, false},
+			{"with gates of others", func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "other.io/gate"}} }, false, true},
+		} {
+			for namespace, want := range map[string]bool{ns: c.inWeb, all: c.inAll} {
+				p := pod(namespace, "probe", 1)
+				c.change(p)
+				before := len(p.Spec.SchedulingGates)
+				Expect(k8s.Create(ctx, p, client.DryRunAll)).To(Succeed(), c.name)
+				Expect(waits(p)).To(Equal(want), "%s, in %s", c.name, namespace)
+				if want {
+					Expect(p.Spec.SchedulingGates).To(HaveLen(before+1), c.name)
+				}
+			}
+		}
+	})
+
 	It("is for the manager to take away, with its records", func(ctx SpecContext) {
 		ns := newNamespace(ctx)
 		limit(ctx, ns, 0)

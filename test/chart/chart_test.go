@@ -344,6 +344,10 @@ func template(release string, values ...string) ([]byte, error) {
 	for _, value := range values {
 		args = append(args, "--set", value)
 	}
+	return helm(args...)
+}
+
+func helm(args ...string) ([]byte, error) {
 	command := exec.Command("go", append([]string{"tool", "-modfile=" + root + "/go.tools.mod", "helm"}, args...)...)
 	if helm := os.Getenv("HELM"); helm != "" {
 		command = exec.Command(helm, args...)

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // an App made in between would be run by the next release.
 func TestPolicies(t *testing.T) {
 	var want []unstructured.Unstructured
-	for _, file := range []string{"host-access.yaml", "host-access-jobs.yaml", "virtual-ips.yaml"} {
+	for _, file := range []string{"host-access.yaml", "host-access-jobs.yaml", "virtual-ips.yaml", "quota.yaml"} {
 		want = append(want, decode(t, read(t, root+"/config/policy/"+file))...)
 	}
 	for _, c := range []struct {
@@ -31,18 +31,23 @@ func TestPolicies(t *testing.T) {
 		count  int
 		keep   string
 	}{
-		{nil, 6, "keep"},
-		{[]string{"crds.keep=false"}, 6, ""},
+		{nil, 12, "keep"},
+		{[]string{"crds.keep=false"}, 12, ""},
 		{[]string{"policy.enabled=false"}, 0, ""},
 	} {
 		var found int
 		for _, o := range render(t, "kdcos", c.values...) {
-			if !strings.HasPrefix(o.GetKind(), "ValidatingAdmissionPolicy") {
+			if !strings.Contains(o.GetKind(), "AdmissionPolicy") {
 				continue
 			}
 			found++
-			if got := o.GetAnnotations()["helm.sh/resource-policy"]; got != c.keep {
-				t.Errorf("%v: %s has the resource policy %q, want %q", c.values, o.GetKind(), got, c.keep)
+			keep := c.keep
+			if strings.HasPrefix(o.GetName(), "kdcos-quota") {
+				// A gate must not outlast who takes it away.
+				keep = ""
+			}
+			if got := o.GetAnnotations()["helm.sh/resource-policy"]; got != keep {
+				t.Errorf("%v: %s %s has the resource policy %q, want %q", c.values, o.GetKind(), o.GetName(), got, keep)
 			}
 			if !slices.ContainsFunc(want, func(w unstructured.Unstructured) bool {
 				return w.GetKind() == o.GetKind() && w.GetName() == o.GetName() && reflect.DeepEqual(w.Object["spec"], o.Object["spec"])
@@ -53,6 +58,32 @@ func TestPolicies(t *testing.T) {
 		if found != c.count {
 			t.Errorf("%v: %d objects, want %d", c.values, found, c.count)
 		}
+	}
+}
+
+// TestPoliciesAboutQuotas: they know the manager by its account, and keep out of
+// its way. A cluster that can't set gates gets none.
+func TestPoliciesAboutQuotas(t *testing.T) {
+	text := func(arguments ...string) string {
+		out, err := helm(append([]string{"template", "mine", root + "/charts/kdcos"}, arguments...)...)
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, policies, _ := strings.Cut(string(out), "kdcos-quota")
+		return policies
+	}
+	today := text("--namespace=there", "--kube-version=1.36.0")
+	for _, want := range []string{"system:serviceaccount:there:mine-kdcos'", "kind: MutatingAdmissionPolicyBinding", "- there\n"} {
+		if !strings.Contains(today, want) {
+			t.Errorf("the policies do not say %q", want)
+		}
+	}
+	if strings.Contains(today, "kdcos-system") {
+		t.Error("the policies name a namespace that there is not")
+	}
+	old := text("--namespace=there", "--kube-version=1.34.0")
+	if strings.Contains(old, "kind: Mutating") || !strings.Contains(old, "kdcos-quota-limits") {
+		t.Error("on an older cluster, the gate is to be left out, and nothing else")
 	}
 }
 

@@ -46,6 +46,7 @@ var kinds = map[string]string{
 	"kdcos.io_apps.yaml": "docs/app.md", "kdcos.io_virtualips.yaml": "docs/virtualip.md",
 	"kdcos.io_jobs.yaml": "docs/job.md", "kdcos.io_jobruns.yaml": "docs/job.md",
 	"kdcos.io_nodepools.yaml": "docs/nodepool.md", "kdcos.io_nodemaintenances.yaml": "docs/nodemaintenance.md",
+	"kdcos.io_quotas.yaml": "docs/quota.md",
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {

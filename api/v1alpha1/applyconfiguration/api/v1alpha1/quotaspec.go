@@ -21,7 +21,7 @@ import (
 // Nothing that runs is ever stopped for a quota.
 type QuotaSpecApplyConfiguration struct {
 	// limits are what the group may use at most, all groups in it included. What
-	// is not given is not limited, and 0 lets nothing start.
+	// is not given is not limited, and 0 lets nothing start that asks for it.
 	Limits *QuotaResourcesApplyConfiguration `json:"limits,omitempty"`
 	// guarantees are what other groups leave for this one.
 	Guarantees *QuotaResourcesApplyConfiguration `json:"guarantees,omitempty"`
@@ -32,7 +32,7 @@ type QuotaSpecApplyConfiguration struct {
 	HeadOfLineTimeoutSeconds *int32 `json:"headOfLineTimeoutSeconds,omitempty"`
 	// releaseTimeoutSeconds is for how long a pod of an App may hold its share
 	// without a node that takes it while others wait, 10 to 86400 s; 600 s without
-	// it. It goes back into the line then, to where it was.
+	// it. It is made anew then, and waits behind those who wait.
 	ReleaseTimeoutSeconds *int32 `json:"releaseTimeoutSeconds,omitempty"`
 	// countJobs says whether runs of Jobs count, and wait. Without it they do. In
 	// DC/OS they did not.
