@@ -95,6 +95,10 @@ var _ = Describe("The quick start", func() {
 					Expect(k8s.Create(ctx, vip)).To(Succeed(), file)
 					continue
 				}
+				if strings.Contains(document, "kind: NodePool\n") {
+					poolSample(ctx, file, document)
+					continue
+				}
 				if strings.Contains(document, "kind: Job\n") {
 					runSample(ctx, namespace, file, document)
 					continue
@@ -129,6 +133,19 @@ func quotaSample(ctx SpecContext, file, document string) {
 	Eventually(ctx, func(g Gomega) {
 		g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(quota), quota)).To(Succeed())
 		g.Expect(meta.IsStatusConditionTrue(quota.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+	}).WithTimeout(soon).Should(Succeed())
+}
+
+// poolSample makes the NodePool of a sample for the length of the spec.
+func poolSample(ctx SpecContext, file, document string) {
+	GinkgoHelper()
+	pool := &v1alpha1.NodePool{}
+	Expect(yaml.UnmarshalStrict([]byte(document), pool)).To(Succeed(), file)
+	Expect(k8s.Create(ctx, pool)).To(Succeed(), file)
+	DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, pool)).To(Succeed()) })
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pool), pool)).To(Succeed())
+		g.Expect(meta.IsStatusConditionTrue(pool.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), file)
 	}).WithTimeout(soon).Should(Succeed())
 }
 
