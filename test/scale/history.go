@@ -47,6 +47,7 @@ type charged struct {
 	cpu            int64
 	gated, counts  bool
 	placed, ended  bool
+	runs           bool
 	since, created time.Time
 	letIn          time.Time
 }
@@ -123,6 +124,7 @@ func (h *history) see(kind watch.EventType, pod *corev1.Pod) {
 	gated := slices.ContainsFunc(pod.Spec.SchedulingGates, func(g corev1.PodSchedulingGate) bool { return g.Name == v1alpha1.QuotaGate })
 	p.ended = pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	p.placed = pod.Spec.NodeName != ""
+	p.runs = pod.Status.Phase == corev1.PodRunning
 	if p.gated && !gated && kind != watch.Deleted {
 		p.letIn = now
 		h.letIn(p, now)
@@ -218,13 +220,14 @@ func (h *history) census(of func(name string) bool) census {
 	return c
 }
 
-// running are the names of pods with the prefix that are on a node and have not ended.
+// running are the names of pods with the prefix that run. One that does not yet is
+// still to be written by who simulates its node.
 func (h *history) running(prefix string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var names []string
 	for _, p := range h.pods {
-		if p.counts && p.placed && strings.HasPrefix(p.name, prefix) {
+		if p.counts && p.runs && strings.HasPrefix(p.name, prefix) {
 			names = append(names, p.name)
 		}
 	}

@@ -55,8 +55,8 @@ const (
 	share = 100
 	// released is how many pods are compared.
 	released = 1000
-	// stormApps are Apps of stormSize instances, on average, among the pods.
-	stormApps, stormSize = 10, 10
+	// stormApps are among the pods, which ask for no more than half of the limit together.
+	stormApps = 10
 )
 
 // quota lets n pods run under a limit for a quarter of them.

@@ -65,6 +65,8 @@ type storm struct {
 	q         *Quota
 	namespace string
 	random    *rand.Rand
+	// size is how many instances an App has, on average.
+	size int32
 	// bare is how many pods finish by and by, finishing how many a second.
 	bare      int
 	finishing float64
@@ -75,13 +77,14 @@ type storm struct {
 
 // fill makes the pods: bare ones, those of Apps and of a Deployment.
 func (s *storm) fill(ctx context.Context, n int) error {
-	s.bare = n - stormApps*stormSize - stormSize
+	s.size = int32(max(s.q.Limit/(4*stormApps), 1)) //nolint:gosec // of a number that a machine holds
+	s.bare = n - (stormApps+1)*int(s.size)
 	c := s.cluster.client
 	for i := range stormApps {
 		app := &v1alpha1.App{
 			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: fmt.Sprintf("app-%d", i)},
 			Spec: v1alpha1.AppSpec{
-				Instances: ptr.To(int32(stormSize)), Cpus: ptr.To(float64(share) / 1000),
+				Instances: ptr.To(s.size), Cpus: ptr.To(float64(share) / 1000),
 				Container: &v1alpha1.Container{Docker: &v1alpha1.DockerContainer{Image: "web"}},
 			},
 		}
@@ -94,7 +97,7 @@ func (s *storm) fill(ctx context.Context, n int) error {
 	if err := c.Create(ctx, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "foreign"},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To(int32(stormSize)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Replicas: ptr.To(s.size), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: template.Spec},
 		},
 	}); err != nil {
@@ -141,7 +144,7 @@ func (s *storm) finish(ctx context.Context) error {
 // change scales an App, or rolls it out anew.
 func (s *storm) change(ctx context.Context) error {
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: fmt.Sprintf("app-%d", s.random.IntN(stormApps))}}
-	patch := fmt.Sprintf(`{"spec":{"instances":%d}}`, stormSize/2+s.random.IntN(stormSize+1))
+	patch := fmt.Sprintf(`{"spec":{"instances":%d}}`, s.size/2+s.random.Int32N(s.size+1))
 	s.q.Scales++
 	if s.random.IntN(3) == 0 {
 		patch = fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.RestartedAtAnnotation, time.Now().Format(time.RFC3339Nano))
