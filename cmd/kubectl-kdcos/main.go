@@ -4,8 +4,9 @@
 // Package main is kubectl kdcos, a plugin of kubectl: it turns Marathon JSON
 // into Apps, applies Apps, starts and stops runs of Jobs, and tells what runs,
 // what waits and why. It has the rights of its caller and no others, writes
-// nothing but Apps, runs of Jobs, the maintenance of nodes and, where it is asked
-// to, namespaces, deletes what it is told to wipe, and needs no cluster to convert.
+// nothing but Apps, runs of Jobs, Quotas, the maintenance of nodes and, where it
+// is asked to, namespaces, deletes what it is told to wipe, and needs no cluster to
+// convert.
 package main
 
 import (
