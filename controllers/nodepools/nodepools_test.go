@@ -28,11 +28,12 @@ var _ = Describe("NodePools", func() {
 		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-", Labels: labels}, Spec: corev1.NodeSpec{Taints: taints}}
 		Expect(k8s.Create(ctx, n)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(k8s.Delete(ctx, n))).To(Succeed()) })
+		before := n.DeepCopy() // what marks it meanwhile is not in the way of a patch
 		n.Status.Allocatable = corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourceMemory: resource.MustParse("4Gi"), corev1.ResourcePods: resource.MustParse("10"),
 		}
 		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-		Expect(k8s.Status().Update(ctx, n)).To(Succeed())
+		Expect(k8s.Status().Patch(ctx, n, client.MergeFrom(before))).To(Succeed())
 		return n
 	}
 	// create makes a pool for the length of the spec.
@@ -131,8 +132,9 @@ var _ = Describe("NodePools", func() {
 		pool := create(ctx, selecting("gpus"))
 		labels := map[string]string{"pool": "gpus", v1alpha1.NodePoolLabel: pool.Name}
 		looks(ctx, n, labels)
+		before := n.DeepCopy()
 		n.Status.Allocatable[gpu] = resource.MustParse("2")
-		Expect(k8s.Status().Update(ctx, n)).To(Succeed())
+		Expect(k8s.Status().Patch(ctx, n, client.MergeFrom(before))).To(Succeed())
 		looks(ctx, n, labels, gpu+"=:NoSchedule")
 		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
 			g.Expect(s.Resources).To(ContainElement(HaveField("Name", gpu)))
@@ -217,8 +219,9 @@ var _ = Describe("NodePools", func() {
 			Expect(k8s.Update(ctx, m)).To(Succeed())
 			Expect(client.IgnoreNotFound(k8s.Delete(ctx, m))).To(Succeed())
 		})
+		unmaintained := m.DeepCopy()
 		m.Status.State = v1alpha1.MaintenanceDrained
-		Expect(k8s.Status().Update(ctx, m)).To(Succeed())
+		Expect(k8s.Status().Patch(ctx, m, client.MergeFrom(unmaintained))).To(Succeed())
 		Expect(k8s.Delete(ctx, big, client.GracePeriodSeconds(0))).To(Succeed())
 		becomes(ctx, pool, func(g Gomega, s *v1alpha1.NodePoolStatus) {
 			g.Expect(s.Nodes).To(Equal(v1alpha1.NodePoolNodes{Total: 2, Ready: 1, Drained: 1}))
