@@ -25,8 +25,21 @@ func Condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodConditi
 }
 
 // WaitsFor is what the kubelet waits for before the task runs, nil if it does not:
-// the container that fetches files comes first.
+// the container that fetches files comes first. That an image can't be pulled the
+// kubelet says in two ways by turns, with the cause and with that it waits before it
+// tries again: it is told as the one.
 func WaitsFor(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	w := waiting(pod)
+	if w == nil || w.Reason != "ImagePullBackOff" {
+		return w
+	}
+	if _, cause, has := strings.Cut(w.Message, ": ErrImagePull: "); has {
+		return &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: cause}
+	}
+	return w
+}
+
+func waiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	for _, fetch := range Fetchers(pod) {
 		if fetch.State.Waiting != nil {
 			return fetch.State.Waiting
