@@ -62,7 +62,7 @@ func (r *Reconciler) launch(ctx context.Context, seen *observed, version string,
 		return err
 	}
 	err := apply.Each(len(slots), func(i int) error {
-		slot := workload.Slot{Number: slots[i], Version: version, Config: seen.config, QueuedAt: seen.queuedAt(version)}
+		slot := workload.Slot{Number: slots[i], Version: version, Config: seen.config, QueuedAt: seen.queuedAt(version), Returns: seen.returns(slots[i])}
 		return r.start(ctx, seen.app, seen.app, slot, plan.LaunchReason)
 	})
 	return errors.Join(err, waits)

@@ -254,7 +254,7 @@ func (r *Reconciler) restore(ctx context.Context, seen *observed, plan rollout.P
 		return err
 	}
 	err = apply.Each(len(slots), func(i int) error {
-		slot := workload.Slot{Number: slots[i], Version: from.Version, Config: from.ConfigHash, QueuedAt: seen.queuedAt(from.Version)}
+		slot := workload.Slot{Number: slots[i], Version: from.Version, Config: from.ConfigHash, QueuedAt: seen.queuedAt(from.Version), Returns: seen.returns(slots[i])}
 		return r.start(ctx, seen.app, app, slot, rollout.Recover)
 	})
 	return errors.Join(err, waits)

@@ -54,6 +54,14 @@ func (o *observed) kept() []int {
 	return slices.Compact(slots)
 }
 
+// returns says that an instance has its persistent volumes on a node already.
+func (o *observed) returns(slot int) bool {
+	return slices.ContainsFunc(o.persistent, func(v workload.Persistent) bool {
+		claim := o.claims[workload.ClaimName(o.app, v.Name, slot)]
+		return claim != nil && claim.DeletionTimestamp == nil && claim.Status.Phase == corev1.ClaimBound
+	})
+}
+
 // unclaimed are the slots of tasks that miss the claim of a volume, which was
 // wiped when they were launched already, and of those that wait for a node, of
 // whose external volumes nobody else says that they are gone.

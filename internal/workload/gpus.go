@@ -23,6 +23,12 @@ func acceptsGPUNodes(spec *v1alpha1.AppSpec) bool {
 	return gpus(spec) > 0 || spec.Labels[gpuSchedulingLabel] == gpuUnrestricted
 }
 
+// meetsGPUs says that the pod may ever be on such a node: where its volume is, it
+// returns, though the node be kept for others by now.
+func meetsGPUs(spec *v1alpha1.AppSpec) bool {
+	return acceptsGPUNodes(spec) || len(PersistentVolumes(spec)) > 0
+}
+
 // hideGPUs keeps GPUs from a container on such a node that asked for none, as the
 // isolation of Mesos did. Images say that they want to see all, and so would
 // whoever wants to use what is not his: it is not the app's to decide.
@@ -31,7 +37,7 @@ func (t *task) hideGPUs(env []*corev1ac.EnvVarApplyConfiguration) []*corev1ac.En
 	if t.of != nil {
 		pod = t.of
 	}
-	if gpus(&t.app.Spec) > 0 || !acceptsGPUNodes(&pod.Spec) {
+	if gpus(&t.app.Spec) > 0 || !meetsGPUs(&pod.Spec) {
 		return env
 	}
 	env = slices.DeleteFunc(env, func(v *corev1ac.EnvVarApplyConfiguration) bool { return *v.Name == visibleDevices })

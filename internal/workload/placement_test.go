@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
@@ -429,6 +430,27 @@ func TestGPUBehaviour(t *testing.T) {
 			if got != (want || gpus > 0) {
 				t.Errorf("%q with %d GPUs: %t", behaviour, gpus, got)
 			}
+		}
+	}
+}
+
+// An instance returns to the node of its volume, though that be kept for GPUs, and sees none of those.
+func TestResidentsAmongGPUs(t *testing.T) {
+	app := constrained()
+	app.Spec.Container.Volumes = []v1alpha1.Volume{{ContainerPath: "data", Persistent: &v1alpha1.PersistentVolume{Size: ptr.To[int64](10)}}}
+	for _, returns := range []bool{false, true} {
+		made, err := Pod(app, DefaultSettings(), Slot{Version: "2026-01-01T00:00:00.000Z", Returns: returns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(made.Spec.Tolerations, func(x corev1ac.TolerationApplyConfiguration) bool { return *x.Key == "nvidia.com/gpu" })
+		if got != returns {
+			t.Errorf("an instance that returns (%t) may use nodes with GPUs: %t", returns, got)
+		}
+		if !slices.ContainsFunc(made.Spec.Containers[0].Env, func(v corev1ac.EnvVarApplyConfiguration) bool {
+			return *v.Name == visibleDevices && *v.Value == noDevices
+		}) {
+			t.Error("it is shown GPUs")
 		}
 	}
 }

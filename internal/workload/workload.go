@@ -39,6 +39,9 @@ type Slot struct {
 	Number int
 	// Version of the App it is launched under, as in status.version.
 	Version string
+	// Returns says that its persistent volumes are on a node already, to which it
+	// goes back.
+	Returns bool
 	// QueuedAt is the time, in RFC 3339, from which its place in the line for a quota
 	// counts; "" where there is none.
 	QueuedAt string
@@ -117,7 +120,7 @@ func newInstance(app *v1alpha1.App, id string, settings Settings, slot Slot, con
 	made.spec.WithTerminationGracePeriodSeconds(gracePeriod(&app.Spec)).
 		WithEnableServiceLinks(false).
 		WithAutomountServiceAccountToken(false).
-		WithTolerations(tolerations(&app.Spec, settings)...)
+		WithTolerations(tolerations(&app.Spec, settings, slot.Returns)...)
 	if selector := nodeSelector(&app.Spec); selector != nil {
 		made.spec.WithNodeSelector(selector)
 	}
@@ -247,8 +250,9 @@ func gracePeriod(spec *v1alpha1.AppSpec) int64 {
 }
 
 // tolerations are those for the roles of nodes the app accepts, for nodes with
-// GPUs, and for lost nodes.
-func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.TolerationApplyConfiguration {
+// GPUs, and for lost nodes. An instance that returns to its volumes may use a node
+// with GPUs, as in Marathon.
+func tolerations(spec *v1alpha1.AppSpec, settings Settings, returns bool) []*corev1ac.TolerationApplyConfiguration {
 	var all []*corev1ac.TolerationApplyConfiguration
 	for _, role := range spec.AcceptedResourceRoles {
 		if role != v1alpha1.RoleUnreserved {
@@ -256,7 +260,7 @@ func tolerations(spec *v1alpha1.AppSpec, settings Settings) []*corev1ac.Tolerati
 				WithOperator(corev1.TolerationOpEqual).WithValue(role).WithEffect(corev1.TaintEffectNoSchedule))
 		}
 	}
-	if acceptsGPUNodes(spec) {
+	if acceptsGPUNodes(spec) || returns {
 		all = append(all, corev1ac.Toleration().WithKey(string(settings.gpuResource())).
 			WithOperator(corev1.TolerationOpExists).WithEffect(corev1.TaintEffectNoSchedule))
 	}
