@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,12 @@ var _ = Describe("NodePools", Serial, func() {
 		story = "example.com/story"
 		gpu   = "nvidia.com/gpu"
 	)
+	// others are the labels that neither the story sets nor the constraints of Apps.
+	others := func(labels map[string]string) map[string]string {
+		labels = maps.Clone(labels)
+		maps.DeleteFunc(labels, func(key, _ string) bool { return key == story || strings.HasPrefix(key, v1alpha1.NodeMatchPrefix) })
+		return labels
+	}
 	var namespace string
 	// private are two private nodes, public is a public one, as the cluster came.
 	var private []string
@@ -139,13 +146,7 @@ var _ = Describe("NodePools", Serial, func() {
 		}
 		Eventually(func(g Gomega) {
 			for name, n := range nodesByName(ctx) {
-				labels := map[string]string{}
-				for key, value := range n.Labels {
-					if key != story && !strings.HasPrefix(key, v1alpha1.NodeMatchPrefix) {
-						labels[key] = value
-					}
-				}
-				g.Expect(labels).To(Equal(before[name].Labels), name)
+				g.Expect(others(n.Labels)).To(Equal(others(before[name].Labels)), name)
 				g.Expect(n.Spec.Taints).To(ConsistOf(before[name].Spec.Taints), name)
 				g.Expect(n.Annotations).NotTo(HaveKey(v1alpha1.NodePoolAppliedAnnotation), name)
 			}
