@@ -49,6 +49,8 @@ import (
 type Reconciler struct {
 	// Client reads from the cache.
 	Client client.Client
+	// Live reads from the API server what must be known now.
+	Live client.Reader
 	// Apply makes and removes Jobs of batch/v1.
 	Apply *apply.Applier
 	// Settings are those of the datacenter.
@@ -60,7 +62,7 @@ type Reconciler struct {
 // SetupWithManager adds the controller to a manager.
 func SetupWithManager(mgr ctrl.Manager, settings workload.Settings, workers int) error {
 	r := &Reconciler{
-		Client: mgr.GetClient(), Apply: apply.New(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings, Clock: clock.RealClock{},
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Apply: apply.New(mgr.GetClient(), mgr.GetAPIReader()), Settings: settings, Clock: clock.RealClock{},
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("jobrun").

@@ -63,10 +63,13 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.JobRun) (*observ
 			return nil, err
 		}
 		if job.Name == current {
+			if pod, err = r.lastPod(ctx, run, job, pod); err != nil {
+				return nil, err
+			}
 			seen.job, seen.pod = job, pod
 		}
 		switch number, err := strconv.Atoi(job.Labels[v1alpha1.AttemptLabel]); {
-		case !over(job, pod):
+		case !over(job, pod) && !ranOut(&run.Status, job.Name):
 			seen.unfinished = append(seen.unfinished, job)
 		case err == nil && number < int(run.Status.AttemptCount)-kept && job.DeletionTimestamp == nil:
 			seen.old = append(seen.old, job)
@@ -104,17 +107,38 @@ func (r *Reconciler) observeJob(ctx context.Context, seen *observed) error {
 	return nil
 }
 
+// lastPod is the pod of the attempt that goes on. That its Job is over, and the cache
+// has no pod of it, may be a matter of time: what is not known now of how it ended
+// never will be.
+func (r *Reconciler) lastPod(ctx context.Context, run *v1alpha1.JobRun, job *batchv1.Job, pod *corev1.Pod) (*corev1.Pod, error) {
+	a := last(&run.Status)
+	if a == nil || !a.CompletedAt.IsZero() || pod != nil || !over(job, nil) {
+		return pod, nil
+	}
+	var pods corev1.PodList
+	if err := r.Live.List(ctx, &pods, client.InNamespace(job.Namespace), client.MatchingLabels{batchv1.JobNameLabel: job.Name}); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	pods.Items = slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return !metav1.IsControlledBy(&p, job) })
+	return newest(pods.Items), nil
+}
+
 // podOf is the pod of a Job of batch/v1: the last one, should there be several.
 func (r *Reconciler) podOf(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
 	var pods corev1.PodList
 	if err := r.Client.List(ctx, &pods, client.InNamespace(job.Namespace), index.ControlledBy(job), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
-	if len(pods.Items) == 0 {
-		return nil, nil
+	return newest(pods.Items), nil
+}
+
+// newest is the pod that was made last, nil if there is none.
+func newest(pods []corev1.Pod) *corev1.Pod {
+	if len(pods) == 0 {
+		return nil
 	}
-	last := slices.MaxFunc(pods.Items, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
-	return &last, nil
+	last := slices.MaxFunc(pods, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	return &last
 }
 
 // over says that a Job of batch/v1 has no process any more.

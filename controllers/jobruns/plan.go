@@ -5,6 +5,7 @@ package jobruns
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,14 @@ func last(s *v1alpha1.JobRunStatus) *v1alpha1.Attempt {
 		return nil
 	}
 	return &s.Attempts[len(s.Attempts)-1]
+}
+
+// ranOut says that the task of a Job of batch/v1 was seen to end by itself, whatever
+// the cache has of its pod.
+func ranOut(s *v1alpha1.JobRunStatus, job string) bool {
+	return slices.ContainsFunc(s.Attempts, func(a v1alpha1.Attempt) bool {
+		return a.Job == job && (a.State == v1alpha1.TaskFinished || a.State == v1alpha1.TaskFailed && a.Reason == "")
+	})
 }
 
 // removable are the Jobs that are to end, and do not yet.

@@ -244,3 +244,23 @@ func TestBetweenContainerAndPod(t *testing.T) {
 		t.Errorf("the run is %s", r.run.Status.State)
 	}
 }
+
+// What the ledger knows holds, whatever the cache has of pods.
+func TestRanOut(t *testing.T) {
+	for _, c := range []struct {
+		state  v1alpha1.TaskState
+		reason string
+		want   bool
+	}{
+		{v1alpha1.TaskRunning, "", false},
+		{v1alpha1.TaskFinished, "", true},
+		{v1alpha1.TaskFailed, "", true},
+		{v1alpha1.TaskFailed, v1alpha1.ReasonTaskLost, false},
+		{v1alpha1.TaskKilled, v1alpha1.ReasonStopped, false},
+	} {
+		s := &v1alpha1.JobRunStatus{Attempts: []v1alpha1.Attempt{{Job: "one", State: c.state, Reason: c.reason}}}
+		if got := ranOut(s, "one"); got != c.want || ranOut(s, "two") {
+			t.Errorf("%s %s: %t", c.state, c.reason, got)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -43,6 +44,10 @@ import (
 // +kubebuilder:rbac:groups=kdcos.io,resources=jobruns,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// conflictPause is when a run is looked at again that could not be changed: a busy
+// API server says so, too, of what nobody has changed.
+const conflictPause = time.Second
 
 // afterTick is when a Job tells of a run that a tick has started, or up to as long
 // again later: most schedules fire at the same second.
@@ -98,8 +103,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, job *v1alpha1.Job) (reconcil
 	}
 	job.Status = plan.status
 	ticksDropped.Add(float64(plan.dropped))
-	if err := r.keepHistory(ctx, job, plan); err != nil {
+	conflicts, err := r.keepHistory(ctx, job, plan)
+	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if conflicts && (plan.after == 0 || plan.after > conflictPause) {
+		plan.after = conflictPause
 	}
 	return reconcile.Result{RequeueAfter: plan.after}, plan.state
 }
@@ -119,33 +128,34 @@ func (r *Reconciler) start(ctx context.Context, job *v1alpha1.Job, run *v1alpha1
 }
 
 // keepHistory takes up runs that others made, lets go those that are counted, and
-// removes what is beyond the limits. Of what somebody else has changed there is an
-// event yet to come: it keeps nothing from the others.
-func (r *Reconciler) keepHistory(ctx context.Context, job *v1alpha1.Job, plan *plan) error {
+// removes what is beyond the limits. What somebody else has changed keeps nothing
+// from the others: it says that there were such conflicts.
+func (r *Reconciler) keepHistory(ctx context.Context, job *v1alpha1.Job, plan *plan) (bool, error) {
+	var conflicts atomic.Bool
+	change := func(run *v1alpha1.JobRun, edit func(*v1alpha1.JobRun)) error {
+		changed := run.DeepCopy()
+		edit(changed)
+		err := r.Apply.Update(ctx, run, changed)
+		if apierrors.IsConflict(err) {
+			conflicts.Store(true)
+			return nil
+		}
+		return err
+	}
 	adopt := apply.Each(len(plan.adopt), func(i int) error {
-		return r.change(ctx, plan.adopt[i], func(run *v1alpha1.JobRun) { workload.Adopt(job, run) })
+		return change(plan.adopt[i], func(run *v1alpha1.JobRun) { workload.Adopt(job, run) })
 	})
 	release := apply.Each(len(plan.release), func(i int) error {
-		return r.change(ctx, plan.release[i], func(run *v1alpha1.JobRun) { controllerutil.RemoveFinalizer(run, v1alpha1.HistoryFinalizer) })
+		return change(plan.release[i], func(run *v1alpha1.JobRun) { controllerutil.RemoveFinalizer(run, v1alpha1.HistoryFinalizer) })
 	})
 	remove := apply.Each(len(plan.remove), func(i int) error { return r.Apply.Delete(ctx, plan.remove[i]) })
 	clean := apply.Each(len(plan.clean), func(i int) error {
 		return r.Apply.Delete(ctx, plan.clean[i], client.PropagationPolicy(metav1.DeletePropagationBackground))
 	})
 	if err := errors.Join(adopt, release, remove, clean); err != nil {
-		return fmt.Errorf("keep history: %w", err)
+		return false, fmt.Errorf("keep history: %w", err)
 	}
-	return nil
-}
-
-// change changes the metadata of a run.
-func (r *Reconciler) change(ctx context.Context, run *v1alpha1.JobRun, edit func(*v1alpha1.JobRun)) error {
-	changed := run.DeepCopy()
-	edit(changed)
-	if err := r.Apply.Update(ctx, run, changed); !apierrors.IsConflict(err) {
-		return err
-	}
-	return nil
+	return conflicts.Load(), nil
 }
 
 // jobOf is the Job of a run.

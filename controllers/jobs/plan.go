@@ -186,6 +186,7 @@ func (o *observed) follow(p *plan, may bool) error {
 			Reason: v1alpha1.ReasonUnknownDependencies, Message: fmt.Sprintf("Dependencies contain unknown jobs. unknown=[%s]", strings.Join(unknown, ", ")),
 		}
 	}
+	o.catchUp(&p.status)
 	consumed, since := o.consumed()
 	var parents []v1alpha1.ParentRun
 	var waits []string
@@ -204,6 +205,25 @@ func (o *observed) follow(p *plan, may bool) error {
 	p.start = o.after(parents)
 	p.status.Parents, p.status.LastRun = parents, p.start.Name
 	return nil
+}
+
+// catchUp tells of the last run that was started after others, also where the pass
+// that started it could not write its status any more.
+func (o *observed) catchUp(s *v1alpha1.JobStatus) {
+	for _, run := range o.runs {
+		if parents := run.Spec.Trigger.Parents; lastEnd(s.Parents).Before(lastEnd(parents)) {
+			s.Parents, s.LastRun = parents, run.Name
+		}
+	}
+}
+
+// lastEnd is when the last of them ended.
+func lastEnd(parents []v1alpha1.ParentRun) time.Time {
+	var last time.Time
+	for _, p := range parents {
+		last = later(last, p.CompletedAt.Time)
+	}
+	return last
 }
 
 // consumed is, by parent, the end of its run that this Job was started for last;

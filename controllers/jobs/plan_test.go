@@ -358,3 +358,28 @@ func TestFollows(t *testing.T) {
 		t.Errorf("lineage %s", got)
 	}
 }
+
+// TestFollowsWithoutStatus has the pass that starts a run die before it writes the
+// status: what the Job runs after is told all the same.
+func TestFollowsWithoutStatus(t *testing.T) {
+	w := newWorld()
+	w.job.Spec.Dependencies = []v1alpha1.JobDependency{{ID: "a"}}
+	a := &v1alpha1.Job{}
+	w.parents["a"] = a
+	for _, name := range []string{"a1", "a2"} {
+		w.now = w.now.Add(time.Second)
+		a.Status.LastSuccess = &v1alpha1.FinishedRun{Name: name, CompletedAt: metav1.NewMicroTime(w.now)}
+		p := w.observe().plan()
+		if p.start == nil {
+			t.Fatalf("no run follows on %s", name)
+		}
+		w.carryOut(p)
+		for _, run := range w.unfinished() {
+			w.finish(run, v1alpha1.RunSuccess)
+		}
+		w.pass()
+		if s := w.job.Status; s.LastRun != p.start.Name || len(s.Parents) != 1 || s.Parents[0].Run != name {
+			t.Errorf("after %s: last run %s of %v, want %s", name, s.LastRun, s.Parents, p.start.Name)
+		}
+	}
+}

@@ -42,6 +42,10 @@ import (
 // lowered meanwhile.
 const batch = 256
 
+// conflictPause is when a Quota is looked at again that could not be changed: a busy
+// API server says so, too, of what nobody has changed.
+const conflictPause = time.Second
+
 // figuresSeen are what a status says beside conditions.
 type figuresSeen = v1alpha1.QuotaStatus
 
@@ -86,7 +90,8 @@ func (r *Reconciler) serve(ctx context.Context, request reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := r.hold(ctx, quotas); err != nil {
+	conflicts, err := r.hold(ctx, quotas)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if err := r.watcher.Watch(ctx); err != nil {
@@ -112,7 +117,11 @@ func (r *Reconciler) serve(ctx context.Context, request reconcile.Request) (reco
 	if len(quotas) == 0 && len(p.release) == 0 && len(b.let) == 0 {
 		r.close(namespace)
 	}
-	return reconcile.Result{RequeueAfter: next(p, s.now)}, nil
+	after := next(p, s.now)
+	if conflicts && (after == 0 || after > conflictPause) {
+		after = conflictPause
+	}
+	return reconcile.Result{RequeueAfter: after}, nil
 }
 
 func next(p *plan, now time.Time) time.Duration {
@@ -133,20 +142,22 @@ func (r *Reconciler) close(namespace string) {
 	delete(r.books, namespace)
 }
 
-// hold keeps Quotas until nothing waits for them, when somebody deletes them.
-func (r *Reconciler) hold(ctx context.Context, quotas []*v1alpha1.Quota) error {
+// hold keeps Quotas until nothing waits for them, when somebody deletes them. It
+// says whether there were conflicts.
+func (r *Reconciler) hold(ctx context.Context, quotas []*v1alpha1.Quota) (conflicts bool, err error) {
 	for _, q := range quotas {
 		if !q.DeletionTimestamp.IsZero() || controllerutil.ContainsFinalizer(q, v1alpha1.QuotaFinalizer) {
 			continue
 		}
 		held := q.DeepCopy()
 		controllerutil.AddFinalizer(held, v1alpha1.QuotaFinalizer)
-		// That somebody was faster is seen soon.
-		if err := r.Apply.Update(ctx, q, held); err != nil && !apierrors.IsConflict(err) {
-			return fmt.Errorf("keep quota: %w", err)
+		err := r.Apply.Update(ctx, q, held)
+		if err != nil && !apierrors.IsConflict(err) {
+			return false, fmt.Errorf("keep quota: %w", err)
 		}
+		conflicts = conflicts || err != nil
 	}
-	return nil
+	return conflicts, nil
 }
 
 // tell has the status of Quotas written whose figures have changed.

@@ -84,7 +84,7 @@ func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
 	switch {
 	case pod.DeletionTimestamp != nil:
 		k.wait.Go(func() { k.end(ctx, pod) })
-	case fate == Unplaceable && len(pod.Status.Conditions) == 0:
+	case fate == Unplaceable && len(pod.Spec.SchedulingGates) == 0 && !refused(pod):
 		pod.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available: 3 Insufficient cpu.",
 		}}
@@ -110,6 +110,11 @@ func (k *Kubelet) serve(ctx context.Context, pod *corev1.Pod) {
 	case judgeGates(pod):
 		k.update(ctx, pod)
 	}
+}
+
+// refused says that a pod was told that no node takes it.
+func refused(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Reason == corev1.PodReasonUnschedulable })
 }
 
 // judgeGates makes a pod whose container is ready ready as its readiness gates

@@ -83,6 +83,7 @@ func (t *faultTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.manager.dead.Load() {
 		return nil, errDead
 	}
+	req = t.narrow(req)
 	r := parseRequest(req)
 	if !r.writes() || r.resource == "events" {
 		if t.run.storming() {
@@ -95,6 +96,17 @@ func (t *faultTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.write(req, f)
 	t.run.finish(w, resp, err)
 	return resp, err
+}
+
+// narrow has a manager that asks for all pods there are see those of its own
+// namespace: the others are of other lives.
+func (t *faultTransport) narrow(req *http.Request) *http.Request {
+	if req.URL.Path != "/api/v1/pods" {
+		return req
+	}
+	req = req.Clone(req.Context())
+	req.URL.Path = "/api/v1/namespaces/" + t.run.namespace + "/pods"
+	return req
 }
 
 func (t *faultTransport) write(req *http.Request, f fault) (*http.Response, error) {

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers"
 	"github.com/kdcos/kdcos/internal/workload"
 )
@@ -58,13 +59,16 @@ func (r *run) startManager(ctx context.Context) (*manager, error) {
 		return nil, err
 	}
 	cacheOptions.DefaultNamespaces = map[string]cache.Config{r.namespace: {}}
+	// What is in no namespace is nobody's: each life has its own.
 	for kind, options := range cacheOptions.ByObject {
 		if _, is := kind.(*corev1.Node); is {
-			// Nodes are nobody's: each life has its own.
-			options.Field = fields.OneTermEqualSelector("metadata.name", nodeOf(r.namespace))
+			options.Field = named(nodeOf(r.namespace))
 			cacheOptions.ByObject[kind] = options
 		}
 	}
+	cacheOptions.ByObject[&v1alpha1.Quota{}] = cache.ByObject{Field: named(r.namespace)}
+	cacheOptions.ByObject[&v1alpha1.NodePool{}] = cache.ByObject{Field: named(poolOf(r.namespace))}
+	cacheOptions.ByObject[&v1alpha1.NodeMaintenance{}] = cache.ByObject{Field: named(nodeOf(r.namespace))}
 	cfg := rest.CopyConfig(r.world.config)
 	cfg.Wrap(func(base http.RoundTripper) http.RoundTripper { return &faultTransport{base: base, run: r, manager: m} })
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
@@ -88,6 +92,8 @@ func (r *run) startManager(ctx context.Context) (*manager, error) {
 	}()
 	return m, nil
 }
+
+func named(name string) fields.Selector { return fields.OneTermEqualSelector("metadata.name", name) }
 
 // supervise keeps a manager running until the context ends: a killed one is
 // followed by another, unless the scenario has stopped it.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,6 +59,8 @@ func (r *run) judge(ctx context.Context, want string) string {
 	}
 	r.judgeForeign(ctx)
 	r.judgeStory()
+	r.judgeRuns()
+	r.judgeQuota()
 	r.judgeLog()
 	return end
 }
@@ -123,6 +126,7 @@ const (
 func (r *run) judgeStory() {
 	pods := map[types.UID]*podSeen{}
 	apps := map[types.UID]*appStory{}
+	leaving := map[string]bool{}
 	for _, e := range r.world.recorder.story(r.namespace) {
 		if e.app != nil {
 			a := apps[e.app.uid]
@@ -133,6 +137,12 @@ func (r *run) judgeStory() {
 			if message := a.add(e); message != "" {
 				r.fail("O4", "%s", message)
 			}
+			continue
+		}
+		if e.node != nil {
+			leaving[e.node.name] = e.node.leaves && !e.gone
+		}
+		if e.pod == nil {
 			continue
 		}
 		was := pods[e.pod.uid]
@@ -151,16 +161,19 @@ func (r *run) judgeStory() {
 			}
 		}
 		if was == nil {
-			r.judgeLaunch(a, e.pod, pods)
+			r.judgeLaunch(a, e.pod, pods, leaving)
 		}
 	}
 }
 
 // judgeLaunch looks at the pods of an App after one was made.
-func (r *run) judgeLaunch(a *appStory, launched *podSeen, pods map[types.UID]*podSeen) {
+func (r *run) judgeLaunch(a *appStory, launched *podSeen, pods map[types.UID]*podSeen, leaving map[string]bool) {
+	// Those on a node that is being emptied have successors beside them.
+	stay := maps.Clone(pods)
+	maps.DeleteFunc(stay, func(_ types.UID, p *podSeen) bool { return leaving[p.node] })
 	// A manager that sees old pods may launch some too many in an upgrade; what
 	// it must not do even then is kill too many.
-	if message := a.ceiling(launched, pods); message != "" && r.point.resource != "pods" {
+	if message := a.ceiling(launched, stay); message != "" && r.point.resource != "pods" {
 		r.fail("O4", "when %s was launched: %s", launched.name, message)
 	}
 	for uid, p := range pods {
@@ -268,6 +281,9 @@ var (
 	uidPattern     = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	digestPattern  = regexp.MustCompile(`-[0-9a-f]{10}\b`)
 	versionPattern = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
+	// Ids of runs have the time, names of pods of Jobs are by chance.
+	runPattern  = regexp.MustCompile(`([-_/])\d{14}[a-z2-7]{5}\b`)
+	taskPattern = regexp.MustCompile(`(-DIGEST-\d+)-[a-z0-9]{5}\b`)
 	// Host ports and service ports are given by chance, or in the order of asking.
 	portPattern = regexp.MustCompile(`\b[12]\d{4}\b`)
 	timePattern = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)`)
@@ -277,15 +293,15 @@ var (
 func anonymous(s, namespace string) string {
 	s = strings.ReplaceAll(s, namespace, "NAMESPACE")
 	s = uidPattern.ReplaceAllString(s, "UID")
-	return digestPattern.ReplaceAllString(s, "-DIGEST")
+	s = digestPattern.ReplaceAllString(runPattern.ReplaceAllString(s, "${1}RUN"), "-DIGEST")
+	return taskPattern.ReplaceAllString(s, "$1-TASK")
 }
 
 // state is the state of the namespace without what differs from run to run:
 // uids, revisions, times, nodes. Versions are told by their rank.
 func (r *run) state(ctx context.Context) (string, error) {
 	var objects []map[string]any
-	appKind := v1alpha1.GroupVersion.WithKind("App")
-	for _, gvk := range append(slices.Clone(r.world.kinds), appKind) {
+	for _, gvk := range append(slices.Clone(r.world.kinds), v1alpha1.GroupVersion.WithKind("App"), v1alpha1.GroupVersion.WithKind("Job")) {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(gvk)
 		if err := r.list(ctx, list); err != nil {
@@ -295,13 +311,24 @@ func (r *run) state(ctx context.Context) (string, error) {
 			objects = append(objects, list.Items[i].Object)
 		}
 	}
-	node := &unstructured.Unstructured{}
-	node.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Node"))
-	switch err := r.world.admin.Get(ctx, client.ObjectKey{Name: nodeOf(r.namespace)}, node); {
-	case err == nil:
-		objects = append(objects, node.Object)
-	case !apierrors.IsNotFound(err):
-		return "", err
+	for _, obj := range append(r.own(), r.node()) {
+		gvk, err := r.world.admin.GroupVersionKindFor(obj)
+		if err != nil {
+			return "", err
+		}
+		there := &unstructured.Unstructured{}
+		there.SetGroupVersionKind(gvk)
+		switch err := r.world.admin.Get(ctx, client.ObjectKeyFromObject(obj), there); {
+		case err == nil:
+			objects = append(objects, there.Object)
+		case !apierrors.IsNotFound(err):
+			return "", err
+		}
+	}
+	for _, obj := range objects {
+		// When it was let in is of the form of a version.
+		unstructured.RemoveNestedField(obj, "metadata", "annotations", v1alpha1.QuotaReleasedAtAnnotation)
+		unstructured.RemoveNestedField(obj, "metadata", "annotations", v1alpha1.QuotaQueuedAtAnnotation)
 	}
 	ranks, err := versionRanks(objects)
 	if err != nil {
@@ -378,11 +405,16 @@ func trim(obj map[string]any) {
 	case "Pod":
 		// What the kubelet says is in the App's status, where it matters.
 		delete(obj, "status")
+		// How often it was changed on the way, and what counts tasks of Jobs.
+		delete(metadata, "generation")
+		delete(metadata, "finalizers")
 		if spec, ok := obj["spec"].(map[string]any); ok {
 			delete(spec, "nodeName")
 		}
 	case "Node":
 		delete(obj, "status")
+	case "Job", "JobRun", "Quota", "NodePool", "NodeMaintenance":
+		trimOthers(obj)
 	case "App":
 		// A count of 0 is written or left out.
 		status, _ := obj["status"].(map[string]any)
@@ -406,6 +438,22 @@ func trim(obj map[string]any) {
 	case "ControllerRevision":
 		// The version's time in milliseconds.
 		delete(obj, "revision")
+	}
+}
+
+// trimOthers drops from an object that is not about Apps what is up to chance.
+func trimOthers(obj map[string]any) {
+	status, _ := obj["status"].(map[string]any)
+	maps.DeleteFunc(status, func(_ string, value any) bool { return value == int64(0) })
+	switch {
+	case obj["apiVersion"] == batchv1.SchemeGroupVersion.String():
+		delete(obj, "status")
+	case obj["kind"] == "Job":
+		// That a run was released is not worth a write.
+		delete(status, "countedRuns")
+	case obj["kind"] == "NodeMaintenance":
+		// A pod may have come while the node was being closed.
+		delete(status, "podsTotal")
 	}
 }
 

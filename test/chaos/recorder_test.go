@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,6 +34,11 @@ type podSeen struct {
 	// stores says that it has a volume which no other may write.
 	stores      bool
 	terminating bool
+	// ended says that it is over for good, gated that it waits for a quota.
+	ended, gated bool
+	// millis are the thousandths of a CPU that it asks for.
+	millis int64
+	node   string
 }
 
 // appSeen is an App at one instant.
@@ -59,18 +66,35 @@ type seen struct {
 	gone bool
 	pod  *podSeen
 	app  *appSeen
+	job  *jobSeen
+	run  *runSeen
+	made *madeSeen
+	// quota is that of the namespace, node its node.
+	quota *quotaSeen
+	node  *nodeSeen
 }
 
-// recorder follows the Apps and pods of all namespaces.
+// nodeSeen is the node of a namespace at one instant.
+type nodeSeen struct {
+	name string
+	// leaves says that it is being emptied.
+	leaves bool
+}
+
+// recorder follows the objects of all namespaces that oracles ask for.
 type recorder struct {
 	mu     sync.Mutex
 	events map[string][]seen
 	last   map[string]uint64
+	// nodes are those that there ever were.
+	nodes map[string]bool
 }
 
 func record(ctx context.Context, c client.WithWatch) (*recorder, error) {
-	r := &recorder{events: map[string][]seen{}, last: map[string]uint64{}}
-	for _, list := range []client.ObjectList{&corev1.PodList{}, &v1alpha1.AppList{}} {
+	r := &recorder{events: map[string][]seen{}, last: map[string]uint64{}, nodes: map[string]bool{}}
+	for _, list := range []client.ObjectList{
+		&corev1.PodList{}, &v1alpha1.AppList{}, &v1alpha1.JobList{}, &v1alpha1.JobRunList{}, &batchv1.JobList{}, &v1alpha1.QuotaList{}, &corev1.NodeList{},
+	} {
 		w, err := c.Watch(ctx, list)
 		if err != nil {
 			return nil, fmt.Errorf("watch: %w", err)
@@ -97,15 +121,30 @@ func (r *recorder) add(e watch.Event) {
 		panic(err)
 	}
 	s := seen{rv: rv, gone: e.Type == watch.Deleted}
+	namespace := obj.GetNamespace()
 	switch o := obj.(type) {
 	case *corev1.Pod:
 		s.pod = seePod(o)
 	case *v1alpha1.App:
 		s.app = seeApp(o)
+	case *v1alpha1.Job:
+		s.job = &jobSeen{uid: o.UID, success: o.Status.SuccessCount, failed: o.Status.FailureCount}
+	case *v1alpha1.JobRun:
+		s.run = &runSeen{uid: o.UID, name: o.Name, job: ownerOf(o), state: o.Status.State}
+	case *batchv1.Job:
+		s.made = &madeSeen{uid: o.UID, run: ownerOf(o), attempt: o.Labels[v1alpha1.AttemptLabel]}
+	case *v1alpha1.Quota:
+		namespace = o.Name
+		s.quota = seeQuota(o)
+	case *corev1.Node:
+		namespace = strings.TrimPrefix(o.Name, nodeOf(""))
+		s.node = &nodeSeen{name: o.Name, leaves: o.Spec.Unschedulable}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	namespace := obj.GetNamespace()
+	if s.node != nil {
+		r.nodes[s.node.name] = true
+	}
 	r.events[namespace] = append(r.events[namespace], s)
 	r.last[namespace] = max(r.last[namespace], rv)
 }
@@ -115,10 +154,12 @@ func seePod(pod *corev1.Pod) *podSeen {
 		uid: pod.UID, name: pod.Name, terminating: pod.DeletionTimestamp != nil,
 		config: pod.Labels[v1alpha1.ConfigLabel], slot: pod.Labels[v1alpha1.SlotLabel],
 	}
-	if owner := metav1.GetControllerOf(pod); owner != nil {
-		p.owner = owner.UID
+	p.owner, p.node, p.gated = ownerOf(pod), pod.Spec.NodeName, heldBack(pod)
+	for i := range pod.Spec.Containers {
+		p.millis += pod.Spec.Containers[i].Resources.Requests.Cpu().MilliValue()
 	}
-	p.failing = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	p.ended = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	p.failing = p.ended
 	for _, v := range pod.Spec.Volumes {
 		p.stores = p.stores || v.PersistentVolumeClaim != nil
 	}
@@ -129,6 +170,13 @@ func seePod(pod *corev1.Pod) *podSeen {
 		p.healthy = p.healthy || !p.failing && c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	}
 	return p
+}
+
+func ownerOf(obj client.Object) types.UID {
+	if owner := metav1.GetControllerOf(obj); owner != nil {
+		return owner.UID
+	}
+	return ""
 }
 
 func seeApp(app *v1alpha1.App) *appSeen {
@@ -154,6 +202,13 @@ func seeApp(app *v1alpha1.App) *appSeen {
 		settled: app.Status.ObservedGeneration == app.Generation && app.Status.ConfigHash == config && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) &&
 			meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling) == nil,
 	}
+}
+
+// knowsNode says that there is, or was, a node of the name.
+func (r *recorder) knowsNode(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes[name]
 }
 
 // revision is the last one seen in a namespace.

@@ -97,6 +97,7 @@ func (w *world) live(ctx context.Context, s *scenario, p point, want string) (r 
 	}
 	cancel()
 	<-ended
+	r.tidy(context.WithoutCancel(ctx))
 	return r, end
 }
 
@@ -112,7 +113,7 @@ func (r *run) play(ctx context.Context) bool {
 		}
 		if err != nil {
 			oracle := "O1"
-			if step.Do == remove {
+			if slices.Contains([]action{remove, deleteJob, deleteRun, deleteQuota, deletePool, reactivate}, step.Do) {
 				oracle = "O7"
 			}
 			r.fail(oracle, "steps[%d], %s: %v", i, step, err)

@@ -26,6 +26,8 @@ type scenario struct {
 	// Fresh keeps faults of the cache away: the end depends on what a manager
 	// sees first, and an old state would be as good.
 	Fresh bool `json:"fresh,omitempty"`
+	// Slow scenarios take long, and are tried as in the short form of the sweep only.
+	Slow bool `json:"slow,omitempty"`
 	// Steps are done one after the other.
 	Steps []step `json:"steps"`
 }
@@ -34,9 +36,12 @@ type scenario struct {
 type step struct {
 	// Do is what is done.
 	Do action `json:"do"`
-	// App is the name of the App it is done to; web if empty.
+	// App is the name of the App, or of the Job, it is done to; web if empty.
 	App string `json:"app,omitempty"`
-	// Spec is the spec of create, and a merge patch of the spec for change.
+	// Run is the end of the name of the run it is about; 1 if empty.
+	Run string `json:"run,omitempty"`
+	// Spec is the spec of what is made, and a merge patch of the spec for changes;
+	// for a run, what differs from that of its Job. NAMESPACE is that of the life.
 	Spec map[string]any `json:"spec,omitempty"`
 	// Slot is that of the pod it is about.
 	Slot int `json:"slot,omitempty"`
@@ -65,8 +70,37 @@ const (
 	evictPod action = "evictPod"
 	// foreignPod makes a pod of somebody else under the name of a slot.
 	foreignPod action = "foreignPod"
-	// addNode makes the object of the node that the pods run on, with the attribute rack=a.
-	addNode action = "addNode"
+	// addNode makes the object of the node that the pods run on, with the attribute
+	// rack=a and the label pool=a; loseNode lets it answer no more.
+	addNode  action = "addNode"
+	loseNode action = "loseNode"
+	// createJob makes a Job, deleteJob deletes it.
+	createJob action = "createJob"
+	deleteJob action = "deleteJob"
+	// startRun asks for a run of a Job, stopRun stops it, deleteRun deletes it.
+	startRun  action = "startRun"
+	stopRun   action = "stopRun"
+	deleteRun action = "deleteRun"
+	// createQuota makes the Quota of the namespace, changeQuota changes it, by
+	// force; deleteQuota deletes it.
+	createQuota action = "createQuota"
+	changeQuota action = "changeQuota"
+	deleteQuota action = "deleteQuota"
+	// maintain makes a NodeMaintenance of the node, changeMaintenance changes it;
+	// reactivate deletes it.
+	maintain          action = "maintain"
+	changeMaintenance action = "changeMaintenance"
+	reactivate        action = "reactivate"
+	// createPool makes a NodePool, changePool changes it, deletePool deletes it.
+	createPool action = "createPool"
+	changePool action = "changePool"
+	deletePool action = "deletePool"
+	// addMachines makes a MachineDeployment of Cluster API, for the pool.
+	addMachines action = "addMachines"
+	// storeLocally gives the App's claims volumes that are on the node.
+	storeLocally action = "storeLocally"
+	// look does nothing.
+	look action = "look"
 	// bindClaims gives the App's claims their volumes, of a class that lets them get larger.
 	bindClaims action = "bindClaims"
 	// disallow takes from the namespace the networks that its virtual IPs may use.
@@ -106,6 +140,43 @@ const (
 	emptied until = "emptied"
 	// gone: the App and all that is its own are gone.
 	gone until = "gone"
+	// counted=1+2: the Job has counted so many runs that succeeded and failed, and
+	// none is active; nothing is left of what is over.
+	counted until = "counted"
+	// kept=1: so many runs of the Job are there.
+	kept until = "kept"
+	// logged=3: so many attempts of the Job are there.
+	logged until = "logged"
+	// active: a task of the run runs.
+	active until = "active"
+	// jobGone: the Job and all that is its own are gone.
+	jobGone until = "jobGone"
+	// enforced: the Quota is there, and pods are held back by it.
+	enforced until = "enforced"
+	// held=2: so many of the App's pods wait for the Quota, and the others run; held: some do.
+	held until = "held"
+	// accounted: settled, and the Quota says so.
+	accounted until = "accounted"
+	// exceeded: more is used than the Quota allows.
+	exceeded until = "exceeded"
+	// quotaGone: the Quota is gone.
+	quotaGone until = "quotaGone"
+	// maintained=Drained: the NodeMaintenance is as far as this, and Ready.
+	maintained until = "maintained"
+	// inUse: the NodeMaintenance is gone, and its marks on the node are.
+	inUse until = "inUse"
+	// keptOut: the node bears the marks of one that was given up.
+	keptOut until = "keptOut"
+	// moved: settled, on another node than that which was given up.
+	moved until = "moved"
+	// pooled: the NodePool is Ready, and the node is marked.
+	pooled until = "pooled"
+	// poolGone: the NodePool is gone, and what it has set and made is.
+	poolGone until = "poolGone"
+	// provisioned=2: Karpenter may take so many nodes away at once.
+	provisioned until = "provisioned"
+	// machines=2: so many machines are asked for.
+	machines until = "machines"
 	// nothing is waited for.
 	nothing until = "nothing"
 )
@@ -113,6 +184,15 @@ const (
 var defaults = map[action]until{
 	create: settled, change: settled, restart: settled, rollback: settled, deletePod: settled, evictPod: settled, startManager: settled,
 	remove: gone, foreignPod: nothing, addNode: nothing, bindClaims: nothing, disallow: nothing, wipe: settled, history: nothing, stopManager: nothing,
+	createJob: nothing, deleteJob: jobGone, startRun: active, stopRun: nothing, deleteRun: nothing, look: settled,
+	createQuota: enforced, changeQuota: accounted, deleteQuota: quotaGone,
+	loseNode: nothing, maintain: nothing, changeMaintenance: nothing, reactivate: inUse,
+	createPool: pooled, changePool: pooled, deletePool: poolGone, addMachines: nothing, storeLocally: nothing,
+}
+
+// does says that one of the actions is in a scenario.
+func (s *scenario) does(any ...action) bool {
+	return slices.ContainsFunc(s.Steps, func(step step) bool { return slices.Contains(any, step.Do) })
 }
 
 // scenarios reads all files.
@@ -154,6 +234,9 @@ func (s *scenario) check() error {
 		}
 		if step.App == "" {
 			step.App = "web"
+		}
+		if step.Run == "" {
+			step.Run = "1"
 		}
 	}
 	return nil

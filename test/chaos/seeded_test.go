@@ -19,18 +19,16 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-
-	"github.com/kdcos/kdcos/internal/testkit"
 )
 
 // TestSeededBugs builds the sweep with one bug at a time and lets it run: it
 // must fail. The source stays as it is; the compiler sees the bug by -overlay.
 func TestSeededBugs(t *testing.T) {
-	plane, err := testkit.Start(t.Context())
+	plane, stop, err := startPlane(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = plane.Stop() }()
+	defer stop()
 	dir := t.TempDir()
 	writeKubeconfig(t, filepath.Join(dir, "admin"), plane.Admin)
 	writeKubeconfig(t, filepath.Join(dir, "manager"), plane.Config)

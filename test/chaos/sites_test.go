@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -76,6 +77,7 @@ func (s site) covered(by map[frame]bool) bool {
 // function is a function of our source, with the calls in it that may write:
 // those that are given the context.
 type function struct {
+	// name is with that of its package where nobody else can call it.
 	name  string
 	calls map[string][]site
 }
@@ -83,7 +85,7 @@ type function struct {
 // writeSites finds all calls in controllers and internal by which a write is
 // made: of a client's methods, of functions that call those, and so on up. It
 // goes by names: a call counts where its first argument is ctx and some
-// function of that name writes.
+// function of that name writes, one of the same package if the name is not exported.
 func writeSites(root string) ([]site, error) {
 	var functions []function
 	for _, room := range []string{"controllers", "internal"} {
@@ -140,7 +142,13 @@ func functionsOf(root, path string) ([]function, error) {
 		if !ok || decl.Body == nil {
 			continue
 		}
-		f := function{name: decl.Name.Name, calls: map[string][]site{}}
+		scoped := func(name string) string {
+			if ast.IsExported(name) {
+				return name
+			}
+			return filepath.Dir(file) + "." + name
+		}
+		f := function{name: scoped(decl.Name.Name), calls: map[string][]site{}}
 		ast.Inspect(decl.Body, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) == 0 {
@@ -156,7 +164,7 @@ func functionsOf(root, path string) ([]function, error) {
 			case *ast.Ident:
 				name = callee.Name
 			}
-			f.calls[name] = append(f.calls[name], site{
+			f.calls[scoped(name)] = append(f.calls[scoped(name)], site{
 				file: file, first: set.Position(call.Pos()).Line, end: set.Position(call.End()).Line,
 				what: decl.Name.Name + " calls " + types.ExprString(call.Fun),
 			})
@@ -167,6 +175,12 @@ func functionsOf(root, path string) ([]function, error) {
 	return all, nil
 }
 
+// exceptions are calls that no scenario leads through, by what they begin with
+// without the line, and why.
+var exceptions = map[string]string{
+	"internal/stubdomains/": "it is the command line tool that writes there, not the manager",
+}
+
 // judgeSites: the scenarios lead through every call in our source that writes.
 func judgeSites(t *testing.T, seen map[frame]bool) {
 	t.Helper()
@@ -175,13 +189,30 @@ func judgeSites(t *testing.T, seen map[frame]bool) {
 		t.Fatal(err)
 	}
 	var missing []string
+	left := maps.Clone(exceptions)
+	excepted := 0
 	for _, s := range all {
-		if !s.covered(seen) {
+		known := ""
+		for exception := range exceptions {
+			if strings.HasPrefix(s.file+": "+s.what, exception) {
+				known = exception
+			}
+		}
+		switch covered := s.covered(seen); {
+		case known != "" && covered:
+			t.Errorf("a scenario comes by %s: it is no exception any more", s)
+		case known != "":
+			excepted++
+		case !covered:
 			missing = append(missing, s.String())
 		}
+		delete(left, known)
+	}
+	for exception := range left {
+		t.Errorf("there is no call that writes at the exception %s", exception)
 	}
 	slices.Sort(missing)
-	fmt.Printf("chaos: %d of %d calls that write are covered\n", len(all)-len(missing), len(all))
+	fmt.Printf("chaos: %d of %d calls that write are covered, %d are exceptions\n", len(all)-len(missing)-excepted, len(all), excepted)
 	if len(missing) > 0 {
 		t.Errorf("no scenario comes by these calls that write, so nothing was broken there; add one:\n  %s", strings.Join(missing, "\n  "))
 	}

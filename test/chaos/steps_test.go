@@ -34,6 +34,9 @@ const restartedAt = "2026-01-01T00:00:00Z"
 
 // do does a step, as a user would.
 func (r *run) do(ctx context.Context, s step) error {
+	if do := deeds[s.Do]; do != nil {
+		return do(r, ctx, s)
+	}
 	c := r.world.admin
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: s.App}}
 	switch s.Do {
@@ -54,8 +57,6 @@ func (r *run) do(ctx context.Context, s step) error {
 		return r.harm(ctx, app, s)
 	case foreignPod:
 		return r.foreignPod(ctx, app, s.Slot)
-	case addNode:
-		return c.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeOf(r.namespace), Labels: map[string]string{v1alpha1.NodeAttributePrefix + "rack": "a"}}})
 	case bindClaims:
 		return r.bindClaims(ctx, app)
 	case disallow:
@@ -70,6 +71,34 @@ func (r *run) do(ctx context.Context, s step) error {
 		return send(ctx, r.start)
 	}
 	return fmt.Errorf("no such action")
+}
+
+// deeds are the actions that are not about Apps.
+var deeds = map[action]func(*run, context.Context, step) error{
+	createJob: (*run).createJob, deleteJob: (*run).deleteJob, startRun: (*run).startRun, stopRun: (*run).stopRun, deleteRun: (*run).deleteRun,
+	createQuota: (*run).createQuota, changeQuota: (*run).changeQuota, deleteQuota: (*run).deleteQuota,
+	addNode: (*run).addNode, loseNode: (*run).loseNode, storeLocally: (*run).storeLocally,
+	maintain: (*run).maintain, changeMaintenance: (*run).changeMaintenance, reactivate: (*run).reactivate,
+	createPool: (*run).createPool, changePool: (*run).changePool, deletePool: (*run).deletePool, addMachines: (*run).addMachines,
+	look: func(*run, context.Context, step) error { return nil },
+}
+
+// awaited is what is waited for beside the states of Apps. Each says what is
+// missing; it is given what is behind the =.
+var awaited = map[until]func(*run, context.Context, step, string) (string, error){
+	counted: (*run).uncounted, kept: (*run).unkept, logged: (*run).unlogged, active: (*run).inactive, jobGone: (*run).jobThere,
+	enforced: (*run).unenforced, held: (*run).unheld, accounted: (*run).unaccounted, exceeded: (*run).unexceeded, quotaGone: (*run).quotaThere,
+	maintained: (*run).unmaintained, inUse: (*run).unused, keptOut: (*run).letIn, moved: (*run).unmoved,
+	pooled: (*run).unpooled, poolGone: (*run).poolThere, provisioned: (*run).unprovisioned, machines: (*run).machinesMissing,
+}
+
+// spec reads the spec of a step.
+func (r *run) spec(s step, into any) error {
+	raw, err := json.Marshal(s.Spec)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(strings.ReplaceAll(string(raw), "NAMESPACE", r.namespace)), into)
 }
 
 func send(ctx context.Context, to chan struct{}) error {
@@ -89,23 +118,68 @@ func convert(from, to any) error {
 	return json.Unmarshal(raw, to)
 }
 
-func (r *run) patch(ctx context.Context, app *v1alpha1.App, changes map[string]any) error {
+func (r *run) patch(ctx context.Context, obj client.Object, changes map[string]any) error {
 	raw, err := json.Marshal(changes)
 	if err != nil {
 		return err
 	}
-	return r.world.admin.Patch(ctx, app, client.RawPatch("application/merge-patch+json", raw))
+	return r.world.admin.Patch(ctx, obj, client.RawPatch("application/merge-patch+json", raw))
 }
 
-// prod brings on a pass over every App.
+// prod brings on a pass over every object of ours.
 func (r *run) prod() {
 	ctx := context.Background()
 	var apps v1alpha1.AppList
-	if err := r.world.admin.List(ctx, &apps, client.InNamespace(r.namespace)); err != nil {
-		return
+	var jobs v1alpha1.JobList
+	var runs v1alpha1.JobRunList
+	for _, list := range []client.ObjectList{&apps, &jobs, &runs} {
+		if err := r.world.admin.List(ctx, list, client.InNamespace(r.namespace)); err != nil {
+			return
+		}
 	}
+	all := r.own()
 	for i := range apps.Items {
-		_ = r.patch(ctx, &apps.Items[i], map[string]any{"metadata": map[string]any{"annotations": map[string]any{prodAnnotation: time.Now().String()}}})
+		all = append(all, &apps.Items[i])
+	}
+	for i := range jobs.Items {
+		all = append(all, &jobs.Items[i])
+	}
+	for i := range runs.Items {
+		all = append(all, &runs.Items[i])
+	}
+	for _, obj := range all {
+		_ = r.patch(ctx, obj, map[string]any{"metadata": map[string]any{"annotations": map[string]any{prodAnnotation: time.Now().String()}}})
+	}
+}
+
+// own are the objects in no namespace that a scenario may have made, but for the
+// node: as their names say.
+func (r *run) own() []client.Object {
+	var all []client.Object
+	if r.scenario.does(createQuota) {
+		all = append(all, &v1alpha1.Quota{ObjectMeta: metav1.ObjectMeta{Name: r.namespace}})
+	}
+	if r.scenario.does(maintain) {
+		all = append(all, &v1alpha1.NodeMaintenance{ObjectMeta: metav1.ObjectMeta{Name: nodeOf(r.namespace)}})
+	}
+	if r.scenario.does(createPool) {
+		all = append(all, &v1alpha1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: poolOf(r.namespace)}})
+	}
+	return all
+}
+
+// tidy takes away what no namespace holds: there are many lives, and some look at all.
+func (r *run) tidy(ctx context.Context) {
+	all := r.own()
+	if r.scenario.does(addNode) {
+		all = append(all, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeOf(r.namespace)}})
+	}
+	if r.scenario.does(storeLocally) {
+		all = append(all, r.volume(0))
+	}
+	for _, obj := range all {
+		_ = r.patch(ctx, obj, map[string]any{"metadata": map[string]any{"finalizers": nil}})
+		_ = r.world.admin.Delete(ctx, obj)
 	}
 }
 
@@ -315,6 +389,10 @@ func (r *run) moment() string {
 
 // missing says what a step still waits for.
 func (r *run) missing(ctx context.Context, s step) (string, error) {
+	name, which, _ := strings.Cut(string(s.Until), "=")
+	if missing := awaited[until(name)]; missing != nil {
+		return missing(r, ctx, s, which)
+	}
 	app := &v1alpha1.App{}
 	err := r.world.admin.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: s.App}, app)
 	switch s.Until {

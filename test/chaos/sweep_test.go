@@ -158,7 +158,7 @@ func (s *sweep) points() []point {
 			p := point{scenario: r.scenario.name, write: w.what(), n: w.n}
 			first := !ways[fmt.Sprint(w.stack)]
 			ways[fmt.Sprint(w.stack)] = true
-			if *short {
+			if *short || r.scenario.Slow {
 				if first {
 					all = append(all, p.with(before, after, lost)...)
 				}
@@ -171,7 +171,7 @@ func (s *sweep) points() []point {
 			if r.scenario.Fresh {
 				continue
 			}
-			cache := s.ofTheCache(p)
+			cache := s.ofTheCache(r.scenario, p)
 			if !*every {
 				at := (i + len(p.scenario)) % len(cache)
 				cache = cache[at : at+1]
@@ -179,7 +179,7 @@ func (s *sweep) points() []point {
 			all = append(all, cache...)
 		}
 		for seed := range uint64(3) {
-			if !*short {
+			if !*short && !r.scenario.Slow {
 				all = append(all, point{scenario: r.scenario.name, fault: half, seed: seed + 1})
 			}
 		}
@@ -192,11 +192,21 @@ func (s *sweep) points() []point {
 	})
 }
 
-// ofTheCache are the points where a kind is stale, for all that managers watch.
-func (s *sweep) ofTheCache(p point) []point {
+// made are the actions of which there comes something of a resource; one that is
+// not here there may always be.
+var made = map[string][]action{
+	"apps": {create}, "controllerrevisions": {create}, "persistentvolumeclaims": {create}, "poddisruptionbudgets": {create},
+	"services": {create}, "endpointslices": {create}, "virtualips": {create},
+	"jobs": {createJob}, "jobruns": {createJob}, "quotas": {createQuota},
+	"nodes": {addNode}, "nodemaintenances": {maintain}, "nodepools": {createPool},
+}
+
+// ofTheCache are the points where a kind is stale, for all that managers watch and
+// there is.
+func (s *sweep) ofTheCache(sc *scenario, p point) []point {
 	var all []point
 	for _, resource := range s.watched() {
-		if resource == "nodes" {
+		if makes := made[resource]; len(makes) > 0 && !sc.does(makes...) {
 			continue // There are none.
 		}
 		p.resource = resource

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kdcos/kdcos/api/v1alpha1"
 	"github.com/kdcos/kdcos/controllers"
 	"github.com/kdcos/kdcos/internal/testkit"
 )
@@ -58,11 +59,11 @@ func newWorld(ctx context.Context) (w *world, stop func(), err error) {
 			return nil, nil, err
 		}
 	} else {
-		plane, err := testkit.Start(ctx)
+		plane, stopPlane, err := startPlane(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		stop = func() { _ = plane.Stop() }
+		stop = stopPlane
 		admin, w.config = plane.Admin, plane.Config
 	}
 	admin.QPS, w.config.QPS = -1, -1
@@ -85,6 +86,27 @@ func newWorld(ctx context.Context) (w *world, stop func(), err error) {
 	}
 	w.recorder, err = record(ctx, w.admin)
 	return w, stop, err
+}
+
+// startPlane starts a control plane, with what makes the pods of Jobs and takes
+// those things away whose owner is gone, and with the kinds of provisioners.
+func startPlane(ctx context.Context) (plane *testkit.ControlPlane, stop func(), err error) {
+	if plane, err = testkit.Start(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := plane.Install(ctx, testkit.KarpenterNodePools, testkit.MachineDeployments); err != nil {
+		_ = plane.Stop()
+		return nil, nil, err
+	}
+	stopControllers, err := plane.ControllerManager(ctx, "job-controller", "garbage-collector-controller")
+	if err != nil {
+		_ = plane.Stop()
+		return nil, nil, err
+	}
+	return plane, func() {
+		stopControllers()
+		_ = plane.Stop()
+	}, nil
 }
 
 // children are the namespaced kinds that the generated role lets the manager
@@ -127,7 +149,7 @@ const kubelets = 4
 // lives runs the kubelets until the context ends.
 func (w *world) lives(ctx context.Context) {
 	for i := range uint32(kubelets) {
-		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: fateOf, Linger: 15 * time.Millisecond, Address: "127.0.0.1", Node: func(pod *corev1.Pod) string { return nodeOf(pod.Namespace) }}
+		kubelet := &testkit.Kubelet{Client: &share{WithWatch: w.admin, number: i}, Fate: w.fateOf, Linger: 15 * time.Millisecond, Address: "127.0.0.1", Node: w.place}
 		go func() {
 			if err := kubelet.Run(ctx); err != nil && ctx.Err() == nil {
 				panic(fmt.Errorf("kubelet: %w", err))
@@ -139,6 +161,30 @@ func (w *world) lives(ctx context.Context) {
 // nodeOf is the node that the pods of a namespace run on, whether there is such
 // an object or not.
 func nodeOf(namespace string) string { return "node-" + namespace }
+
+// spareOf is the node that they run on while that one takes none.
+func spareOf(namespace string) string { return "spare-" + namespace }
+
+// poolOf is the name of the NodePool of a life.
+func poolOf(namespace string) string { return "pool-" + namespace }
+
+// takes says that the node of a namespace takes pods. Where there never was an
+// object of it, it does.
+func (w *world) takes(namespace string) bool {
+	if !w.recorder.knowsNode(nodeOf(namespace)) {
+		return true
+	}
+	var node corev1.Node
+	return w.admin.Get(context.Background(), client.ObjectKey{Name: nodeOf(namespace)}, &node) == nil && !node.Spec.Unschedulable
+}
+
+// place is the node for a pod, as a scheduler finds it.
+func (w *world) place(pod *corev1.Pod) string {
+	if w.takes(pod.Namespace) {
+		return nodeOf(pod.Namespace)
+	}
+	return spareOf(pod.Namespace)
+}
 
 // share is a client that watches some of the namespaces.
 type share struct {
@@ -162,15 +208,24 @@ func (s *share) Watch(ctx context.Context, list client.ObjectList, options ...cl
 	}), nil
 }
 
-// fateOf decides about pods by a variable in their environment.
-func fateOf(pod *corev1.Pod) testkit.Fate {
+// fateOf decides about pods by a variable in their environment. Without it those of
+// Apps run, and those of Jobs end well; "once" fails in the first attempt only.
+func (w *world) fateOf(pod *corev1.Pod) testkit.Fate {
+	fate := ""
 	for _, v := range pod.Spec.Containers[0].Env {
 		if v.Name == "FATE" {
-			return map[string]testkit.Fate{
-				"crash": testkit.Crashes, "unready": testkit.RunsUnready,
-				"unpullable": testkit.Unpullable, "unplaceable": testkit.Unplaceable,
-			}[v.Value]
+			fate = v.Value
 		}
 	}
-	return testkit.Runs
+	_, ofJob := pod.Labels[v1alpha1.JobLabel]
+	switch {
+	case fate == "" && ofJob, fate == "once" && pod.Labels[v1alpha1.AttemptLabel] != "1":
+		return testkit.Ends
+	case pod.Spec.NodeName == "" && w.bound(pod):
+		return testkit.Unplaceable
+	}
+	return map[string]testkit.Fate{
+		"crash": testkit.Crashes, "once": testkit.Crashes, "unready": testkit.RunsUnready,
+		"unpullable": testkit.Unpullable, "unplaceable": testkit.Unplaceable,
+	}[fate]
 }
