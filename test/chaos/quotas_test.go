@@ -118,7 +118,7 @@ func (r *run) unsaid(ctx context.Context) (string, error) {
 			waiting++
 		}
 	}
-	if all := int32(len(pods.Items)); q.Status.ObservedGeneration != q.Generation || q.Status.Pods != all-waiting || q.Status.WaitingPods != waiting { //nolint:gosec // a few
+	if all := int32(len(pods.Items)); q.Status.ObservedGeneration != q.Generation || q.Status.Pods != all-waiting || q.Status.WaitingPods != waiting {
 		return fmt.Sprintf("the Quota says that there are %d pods and %d wait, of %d and %d", q.Status.Pods, q.Status.WaitingPods, all-waiting, waiting), nil
 	}
 	return "", nil

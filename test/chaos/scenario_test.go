@@ -191,8 +191,8 @@ var defaults = map[action]until{
 }
 
 // does says that one of the actions is in a scenario.
-func (s *scenario) does(any ...action) bool {
-	return slices.ContainsFunc(s.Steps, func(step step) bool { return slices.Contains(any, step.Do) })
+func (s *scenario) does(actions ...action) bool {
+	return slices.ContainsFunc(s.Steps, func(step step) bool { return slices.Contains(actions, step.Do) })
 }
 
 // scenarios reads all files.
