@@ -98,7 +98,7 @@ func TestVolumes(t *testing.T) {
 		Name: "db-1", UID: "db-1", Labels: map[string]string{v1alpha1.SlotLabel: "1"}, OwnerReferences: []metav1.OwnerReference{owner},
 	}, Spec: corev1.PodSpec{SchedulingGates: []corev1.PodSchedulingGate{{Name: v1alpha1.QuotaGate}}}}}
 	read := newBook().read(pods, nil)
-	volumes := volumesOf(claims, pods, read)
+	volumes := volumesOf(claims, read)
 	if len(volumes) != 1 || volumes[0].size != 1<<30 || !volumes[0].isApp || volumes[0].object != "db" {
 		t.Errorf("the volumes that count are %+v, want that of slot 0", volumes)
 	}

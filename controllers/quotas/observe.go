@@ -72,7 +72,7 @@ func (r *Reconciler) look(ctx context.Context, namespace string, quotas []*v1alp
 	s.pods = b.read(pods, weightsOf(r.GPUResource, pools.Items))
 	b.reconcile(s.pods, s.now)
 	s.credits = b.credits
-	s.volumes = volumesOf(claims.Items, pods, s.pods)
+	s.volumes = volumesOf(claims.Items, s.pods)
 	return s, r.askApps(ctx, namespace, s)
 }
 
@@ -117,7 +117,7 @@ func gated(p *corev1.Pod) bool {
 
 func readPod(p *corev1.Pod, w weights) pod {
 	out := pod{
-		member: memberOf(p), name: p.Name, uid: p.UID, need: chargeOf(p, w), priority: ptr.Deref(p.Spec.Priority, 0),
+		member: memberOf(p), name: p.Name, slot: p.Labels[v1alpha1.SlotLabel], uid: p.UID, need: chargeOf(p, w), priority: ptr.Deref(p.Spec.Priority, 0),
 		created: p.CreationTimestamp.Time, since: p.CreationTimestamp.Time,
 		gated:       gated(p),
 		terminating: !p.DeletionTimestamp.IsZero(),
@@ -167,15 +167,15 @@ func memberOf(obj client.Object) member {
 
 // volumesOf are the persistent volumes that Apps have. One that is still to be made
 // is part of what its pod needs, as long as that waits.
-func volumesOf(claims []corev1.PersistentVolumeClaim, pods []corev1.Pod, read []*pod) []volume {
+func volumesOf(claims []corev1.PersistentVolumeClaim, pods []*pod) []volume {
 	type slot struct {
 		owner  types.UID
 		number string
 	}
 	inSlot := map[slot]*pod{}
-	for i, p := range read {
+	for _, p := range pods {
 		if p.isApp && !p.ended {
-			inSlot[slot{p.owner, pods[i].Labels[v1alpha1.SlotLabel]}] = p
+			inSlot[slot{p.owner, p.slot}] = p
 		}
 	}
 	var volumes []volume

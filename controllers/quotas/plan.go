@@ -61,6 +61,8 @@ type pod struct {
 	name      string
 	uid       types.UID
 	ownerName string
+	// slot is that of an instance of an App.
+	slot string
 	// gated pods wait. One that is paid was let in by us, and the cache does not
 	// show it yet; or we don't know whether it was.
 	gated, paid, unsure bool
