@@ -189,11 +189,18 @@ type QuotaStatus struct {
 	Waiting []QuotaWaiting `json:"waiting,omitempty"`
 }
 
+// ScopeOfQuota is what the name of a Quota says: its namespace, and with what the
+// names of Apps and Jobs there begin that it is about; "" is all of the namespace.
+func ScopeOfQuota(name string) (namespace, prefix string) {
+	namespace, prefix, _ = strings.Cut(name, ".")
+	return namespace, prefix
+}
+
 // Governs says that what belongs to an App or a Job of the namespace and name is
 // charged to the quota.
 func (q *Quota) Governs(namespace, name string) bool {
-	of, prefix, nested := strings.Cut(q.Name, ".")
-	return of == namespace && (!nested || name == prefix || strings.HasPrefix(name, prefix+"."))
+	of, prefix := ScopeOfQuota(q.Name)
+	return of == namespace && (prefix == "" || name == prefix || strings.HasPrefix(name, prefix+"."))
 }
 
 // Group is the path of the group, such as /dev/web.

@@ -22,7 +22,7 @@ import (
 // appsTold wakes the Apps of pods of which a quota says something new.
 func appsTold() handler.EventHandler {
 	wake := func(before, after *v1alpha1.Quota, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		namespace, _, _ := strings.Cut(after.Name, ".")
+		namespace, _ := v1alpha1.ScopeOfQuota(after.Name)
 		for _, w := range workload.Told(before, after) {
 			if name, is := strings.CutPrefix(w.Owner, "App/"); is {
 				queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})

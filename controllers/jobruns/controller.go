@@ -165,7 +165,7 @@ func (r *Reconciler) told(ctx context.Context, e event.UpdateEvent, queue workqu
 	if !was || !is {
 		return
 	}
-	namespace, _, _ := strings.Cut(after.Name, ".")
+	namespace, _ := v1alpha1.ScopeOfQuota(after.Name)
 	for _, w := range workload.Told(before, after) {
 		name, made := strings.CutPrefix(w.Owner, "Job/")
 		if !made {

@@ -183,7 +183,7 @@ func (r *Reconciler) tell(ctx context.Context, quotas []*v1alpha1.Quota, p *plan
 
 // Reconcile makes a pass over a Quota: it says what is seen of its line.
 func (r *Reconciler) Reconcile(ctx context.Context, q *v1alpha1.Quota) (reconcile.Result, error) {
-	namespace, _ := groupOf(q.Name)
+	namespace, _ := v1alpha1.ScopeOfQuota(q.Name)
 	quotas, err := r.quotasOf(ctx, namespace)
 	if err != nil {
 		return reconcile.Result{}, err

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kdcos/kdcos/api/v1alpha1"
+	"github.com/kdcos/kdcos/internal/index"
+	"github.com/kdcos/kdcos/internal/workload"
 )
 
 // What a Quota that does not say has.
@@ -29,22 +30,14 @@ const (
 // quotasOf are the Quotas of a namespace. What is returned is shared.
 func (r *Reconciler) quotasOf(ctx context.Context, namespace string) ([]*v1alpha1.Quota, error) {
 	var all v1alpha1.QuotaList
-	if err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, &all, index.QuotasIn(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list quotas: %w", err)
 	}
 	var of []*v1alpha1.Quota
 	for i := range all.Items {
-		if ns, _ := groupOf(all.Items[i].Name); ns == namespace {
-			of = append(of, &all.Items[i])
-		}
+		of = append(of, &all.Items[i])
 	}
 	return of, nil
-}
-
-// groupOf splits the name of a Quota.
-func groupOf(name string) (namespace, prefix string) {
-	namespace, prefix, _ = strings.Cut(name, ".")
-	return namespace, prefix
 }
 
 // look reads what there is of a namespace, and brings its book up to date, which
@@ -77,7 +70,7 @@ func (r *Reconciler) look(ctx context.Context, namespace string, quotas []*v1alp
 }
 
 func read(q *v1alpha1.Quota) *quota {
-	_, prefix := groupOf(q.Name)
+	_, prefix := v1alpha1.ScopeOfQuota(q.Name)
 	seconds := func(n *int32, otherwise int32) time.Duration {
 		return time.Duration(ptr.Deref(n, otherwise)) * time.Second
 	}
@@ -111,15 +104,11 @@ func (b *book) read(all []corev1.Pod, w weights) []*pod {
 	return read
 }
 
-func gated(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Spec.SchedulingGates, func(g corev1.PodSchedulingGate) bool { return g.Name == v1alpha1.QuotaGate })
-}
-
 func readPod(p *corev1.Pod, w weights) pod {
 	out := pod{
 		member: memberOf(p), name: p.Name, slot: p.Labels[v1alpha1.SlotLabel], uid: p.UID, need: chargeOf(p, w), priority: ptr.Deref(p.Spec.Priority, 0),
 		created: p.CreationTimestamp.Time, since: p.CreationTimestamp.Time,
-		gated:       gated(p),
+		gated:       workload.Gated(p),
 		terminating: !p.DeletionTimestamp.IsZero(),
 		succeeded:   p.Status.Phase == corev1.PodSucceeded,
 		released:    p.Annotations[v1alpha1.QuotaReleasedAtAnnotation] != "",

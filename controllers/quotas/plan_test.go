@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kdcos/kdcos/api/v1alpha1"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -38,7 +40,7 @@ func newStory(quotas ...*quota) *story {
 }
 
 func ofCPUs(name string, milli int64, change ...func(*quota)) *quota {
-	_, prefix := groupOf(name)
+	_, prefix := v1alpha1.ScopeOfQuota(name)
 	q := &quota{
 		name: name, prefix: prefix, limits: limits{milli, noLimit, noLimit, noLimit}, countJobs: true,
 		headTimeout: headOfLineTimeout * time.Second, releaseTimeout: releaseTimeout * time.Second, created: noon.Add(-time.Hour),

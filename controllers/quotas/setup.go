@@ -81,7 +81,7 @@ func SetupWithManager(mgr ctrl.Manager, pods *podcache.Pods, settings workload.S
 // where there are Quotas.
 func (r *Reconciler) namespaceOf(_ context.Context, obj client.Object) []reconcile.Request {
 	if _, is := obj.(*v1alpha1.Quota); is {
-		namespace, _ := groupOf(obj.GetName())
+		namespace, _ := v1alpha1.ScopeOfQuota(obj.GetName())
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: namespace}}}
 	}
 	if !r.knows(obj.GetNamespace()) {
@@ -112,7 +112,7 @@ func (r *Reconciler) everywhere(context.Context, client.Object) []reconcile.Requ
 // Quotas, or were when the pod was made.
 func (r *Reconciler) gathered() handler.TypedEventHandler[*corev1.Pod, reconcile.Request] {
 	wake := func(pod *corev1.Pod, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if !r.knows(pod.Namespace) && !gated(pod) {
+		if !r.knows(pod.Namespace) && !workload.Gated(pod) {
 			return
 		}
 		queue.AddAfter(reconcile.Request{NamespacedName: client.ObjectKey{Name: pod.Namespace}}, gather)

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -91,15 +90,20 @@ func controllerOf(obj client.Object) []string {
 }
 
 func governed(obj client.Object) []string {
-	namespace, _, _ := strings.Cut(obj.GetName(), ".")
+	namespace, _ := v1alpha1.ScopeOfQuota(obj.GetName())
 	return []string{namespace}
+}
+
+// QuotasIn selects the Quotas of a namespace, those of groups in it included.
+func QuotasIn(namespace string) client.ListOption {
+	return client.MatchingFields{namespaceOf: namespace}
 }
 
 // QuotasOf are the Quotas that what is of an App or a Job of the namespace and name
 // is charged to. They belong to the cache: nobody changes them.
 func QuotasOf(ctx context.Context, c client.Reader, namespace, name string) ([]*v1alpha1.Quota, error) {
 	var list v1alpha1.QuotaList
-	if err := c.List(ctx, &list, client.MatchingFields{namespaceOf: namespace}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, &list, QuotasIn(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list quotas: %w", err)
 	}
 	var all []*v1alpha1.Quota

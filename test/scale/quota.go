@@ -185,7 +185,7 @@ func (r *sideRun) govern(ctx context.Context, q *v1alpha1.Quota) error {
 	if err := c.Create(ctx, q); err != nil {
 		return err
 	}
-	namespace, _, _ := strings.Cut(q.Name, ".")
+	namespace, _ := v1alpha1.ScopeOfQuota(q.Name)
 	return poll(ctx, managerPatience, "the gate is set in "+namespace, func() (bool, error) {
 		probe := pod(namespace, "probe")
 		if err := c.Create(ctx, probe, client.DryRunAll); err != nil {
